@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The monitor's decisions, pure. engine_step() is the whole monitor: an event in, a plan out; time is a
+ * field of the event; engine_deadline() says when it wants to be called next. No clock, no sockets, no
+ * logging, no memory but the struct itself.
+ *
+ * The engine works level-triggered: every event updates what is known (checks, reports), then
+ * host states, slots and orders are worked out anew from it, and what differs from what was last said
+ * becomes the plan. */
+#pragma once
+
+#include "proto/msg.h"
+
+enum { ENGINE_PLAN_MAX = 1024, ROLES_MAX = 64, STEPS_MAX = 12, EVENT_LEN = 768 };
+
+enum check { CK_PING, CK_MYSQL, CK_REP_THREADS, CK_REP_BACKLOG, CK_N };
+enum result { RESULT_OK, RESULT_ERROR, RESULT_UNKNOWN };
+enum host_state {
+    UNKNOWN, /* before the first verdict */
+    ONLINE,
+    ADMIN_OFFLINE,
+    HARD_OFFLINE,
+    AWAITING_RECOVERY,
+    REPLICATION_DELAY,
+    REPLICATION_FAIL,
+    HOST_STATE_N
+};
+enum mode { MODE_ACTIVE, MODE_MANUAL, MODE_PASSIVE, MODE_WAIT, MODE_N };
+
+extern const char *const check_names[CK_N];
+extern const char *const host_state_names[HOST_STATE_N];
+extern const char *const mode_names[MODE_N]; /* "active" ... */
+
+struct engine_conf {
+    struct names names;
+    char monitor[NAME_LEN]; /* this monitor's name */
+    struct {
+        bool master;
+        int peer; /* -1 none */
+    } host[HOSTS_MAX];
+    unsigned roles;
+    struct {
+        char name[NAME_LEN];
+        bool exclusive, writable; /* writable: the active master role */
+        int prefer;               /* -1 none */
+        unsigned hosts;
+        int host[HOSTS_MAX]; /* candidates in the file's order */
+    } role[ROLES_MAX];
+    int slot_role[SLOTS_MAX];
+    int64_t trap_ms[CK_N];
+    int64_t period_ms[CK_N];
+    int64_t lease_ms;
+    int64_t on_crash_ms; /* 0: fail over at once */
+    int64_t auto_set_online_ms;
+    unsigned flap_count;
+    int64_t flap_duration_ms;
+    int64_t wait_for_other_master_ms;
+    int64_t catch_up_ms;
+    int64_t switchover_budget_ms;
+    bool careful_startup;
+    enum mode mode; /* at a first start */
+};
+
+/* What the journal keeps: written before the orders it covers. Plain data; the shell writes it by name. */
+struct engine_durable {
+    char identity[IDENTITY_LEN];
+    uint64_t epoch;
+    enum mode mode;
+    struct {
+        enum host_state state;
+        bool flapping;
+        unsigned flaps;
+        int64_t flap_start_wall_ms;
+        int64_t last_uptime_s;
+    } host[HOSTS_MAX];
+    struct {
+        int holder; /* -1 nobody */
+        bool pinned;
+        uint64_t electorate;
+        hostset members, allowed;
+    } slot[SLOTS_MAX];
+};
+
+enum engine_event_kind {
+    EV_START,   /* first, once */
+    EV_TIME,    /* engine_deadline() has come */
+    EV_CHECK,   /* a check came back */
+    EV_LINK,    /* an agent's hello arrived */
+    EV_UNLINK,  /* the connection to an agent ended */
+    EV_REPORT,  /* from a linked agent */
+    EV_LEASE,   /* from a linked agent */
+    EV_REFUSED, /* an agent obeys somebody else */
+    EV_COMMAND, /* from ctl; answered by ACT_ANSWER, perhaps much later */
+};
+
+enum verb { VERB_MODE, VERB_SET_ONLINE, VERB_SET_OFFLINE, VERB_MOVE_ROLE, VERB_SET_IP };
+struct engine_command {
+    uint64_t id;
+    enum verb verb;
+    enum mode mode;
+    int host; /* SET_*, MOVE_ROLE: to whom */
+    int role; /* MOVE_ROLE */
+    int slot; /* SET_IP */
+    bool force;
+    int lost; /* MOVE_ROLE --lost: host declared dead by the operator; else -1 */
+};
+
+struct engine_event {
+    int64_t now_ms;  /* CLOCK_BOOTTIME */
+    int64_t wall_ms; /* for people and for flap windows over restarts; decides no lease */
+    enum engine_event_kind kind;
+    union {
+        struct {
+            const struct engine_durable *durable; /* NULL: no state; then identity is fresh */
+            char identity[IDENTITY_LEN];
+            bool take_over;
+        } start;
+        struct {
+            int host;
+            enum check check;
+            enum result result;
+            int64_t lag_ms; /* CK_REP_BACKLOG; -1 unknown */
+            const char *message;
+        } check;
+        struct {
+            int host;
+            const struct msg_hello *hello;     /* EV_LINK */
+            const struct msg_report *report;   /* EV_REPORT */
+            const struct msg_lease *lease;     /* EV_LEASE */
+            const struct msg_refusal *refusal; /* EV_REFUSED */
+        } agent;
+        struct engine_command command;
+    };
+};
+
+enum action_kind {
+    ACT_PERSIST,   /* write engine_durable_of(); it is number `after` */
+    ACT_BEAT,      /* to host */
+    ACT_ORDER,     /* to host: engine_order_of() */
+    ACT_GRANT,     /* to host: grant */
+    ACT_RECONNECT, /* to host: drop the connection and make it anew (its hello is stale) */
+    ACT_ANSWER,    /* to the ctl that sent command `id` */
+    ACT_EVENT,     /* for the log and `hamm ctl events` */
+};
+enum event_level { EVENT_INFO, EVENT_NOTE, EVENT_WARN };
+
+struct action {
+    enum action_kind kind;
+    uint64_t after; /* not before ACT_PERSIST of this number is on disk; 0: now */
+    int host;       /* -1 the cluster */
+    uint64_t id;
+    int code;
+    bool more;
+    enum event_level level;
+    struct msg_grant *grant; /* lives in the plan */
+    char text[EVENT_LEN];
+};
+
+struct plan {
+    unsigned n, grants;
+    struct action at[ENGINE_PLAN_MAX];
+    struct msg_grant grant[8];
+};
+
+struct check_state {
+    bool known, good; /* the verdict after trapping; unknown counts as good */
+    enum result last;
+    int64_t error_since; /* boot ms of the first of the present row of errors; 0 none */
+    int64_t changed_wall_ms; /* verdict's last change */
+    char message[WHY_LEN];
+};
+
+struct host {
+    enum host_state state;
+    int64_t state_since, state_since_wall;
+    struct check_state check[CK_N];
+    int64_t lag_ms;
+    unsigned flaps;
+    bool flapping;
+    int64_t flap_start_wall;
+    int64_t last_uptime_s;
+
+    bool linked;         /* hello received */
+    int64_t unlinked_at;
+    uint64_t agent_epoch;
+    char agent_obeys[IDENTITY_LEN];
+    int64_t agent_heard_ms, hello_at;
+    bool heard;          /* a report under this epoch since the link came up */
+    int64_t report_at;
+    struct msg_report report; /* the newest; start_id 0: none */
+    int64_t dead_since;  /* proven: the agent saw mysqld die; 0 not */
+
+    struct msg_order order; /* what it was last told; serial 0 nothing */
+    int64_t order_at;
+    uint64_t order_after;   /* journal number the order waits for */
+
+    bool clean;          /* everything it has, the writer has too */
+    bool sampled;        /* sample is compared with the writer's reports */
+    int64_t sample_at;
+    char sample[GTID_LEN];
+    char extra[PROBLEM_LEN]; /* transactions nobody else has; "" none known */
+};
+
+struct slot_host {
+    bool maybe;         /* may hold it as far as is known */
+    int64_t out_at;     /* if nothing more is heard: surely out then */
+    uint64_t last_hold; /* serial of the last order that let it hold this slot, in this epoch */
+    int64_t not_before; /* promised to others or just started */
+};
+
+struct slot {
+    int holder;        /* -1 nobody; ordered to hold or adopted */
+    bool adopted;      /* found holding, not ordered by this reign */
+    bool releasing;    /* holder was ordered to let go */
+    int target;        /* who gets it then; -1: to be chosen */
+    bool forced;       /* target by operator's force: its state doesn't matter */
+    bool pinned;       /* put there by move-role: balancing leaves it */
+    int64_t assigned_at;
+    int journal_holder; /* as read at start, until somebody is adopted or assigned */
+    uint64_t electorate, electorate_after;
+    hostset members, allowed;
+    char reach[GTID_LEN];
+    char waiting[WHY_LEN]; /* what an unheld slot waits for */
+    struct slot_host host[HOSTS_MAX];
+};
+
+/* A planned move of the writer in progress, and the story of the last change of writer. */
+enum move_phase { MOVE_NONE, MOVE_LAG, MOVE_RELEASE, MOVE_PROMOTE, MOVE_BACK };
+struct move {
+    enum move_phase phase;
+    uint64_t id; /* ctl's command; 0: the engine's own (prefer) */
+    int slot, from, to;
+    int64_t started, blocked;
+    char error[WHY_LEN];
+    unsigned steps;
+    struct {
+        int64_t at;
+        char what[WHY_LEN];
+    } step[STEPS_MAX];
+};
+struct failover_story {
+    bool on;
+    int slot, from;
+    int64_t began, released, assigned;
+    char why[WHY_LEN];
+};
+
+struct engine {
+    struct engine_conf conf;
+    char identity[IDENTITY_LEN];
+    uint64_t epoch;
+    bool reigning;      /* may order and grant */
+    bool deposed;
+    bool take_over;
+    char passive_why[WHY_LEN]; /* why not reigning, or why passive */
+    enum mode mode;
+    int64_t started_at, started_wall, reign_at, now, wall;
+    uint32_t serial;    /* lower half of the last order's serial */
+    uint64_t persisted; /* number of the last ACT_PERSIST */
+    struct engine_durable last; /* what it said */
+    int64_t next_beat;
+    struct host host[HOSTS_MAX];
+    struct slot slot[SLOTS_MAX];
+    struct move move;
+    struct failover_story story;
+};
+
+void engine_init(struct engine *e, const struct engine_conf *conf);
+void engine_step(struct engine *e, const struct engine_event *ev, struct plan *plan);
+int64_t engine_deadline(const struct engine *e);
+
+void engine_durable_of(const struct engine *e, struct engine_durable *out);
+/* The order for this host, as last decided; valid when host.order.serial is not 0. */
+const struct msg_order *engine_order_of(const struct engine *e, int host);
+/* The host that holds the active master role and is known to be open for writes; else -1. */
+int engine_writer(const struct engine *e);

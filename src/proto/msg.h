@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Every message between monitor, agents and ctl, as plain data. The codec (proto/codec.h) turns them
+ * into one JSON object a frame and back; the engine uses the same structs, so that a message is
+ * described once. Hosts and slots travel by name and are indices here: both ends have the same
+ * configuration, a name that this side doesn't know is an error of decoding.
+ *
+ * A slot is what is held as one: all addresses of an exclusive role, or one address of a balanced one.
+ * Durations and moments are ms; moments are of the sender's CLOCK_BOOTTIME and mean something only to
+ * the one who stamped them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    HOSTS_MAX = 64,
+    SLOTS_MAX = 64,
+    NAME_LEN = 33,      /* host, monitor, cluster: 32 characters and the zero */
+    SLOT_LEN = 80,      /* "writer" or "reader/10.77.0.103" */
+    IDENTITY_LEN = 56,  /* "mon1.3f9ac2d1e5f60718": monitor's name and the random id of its state */
+    ADDR_LEN = 64,      /* a numeric address */
+    GTID_LEN = 4096,    /* longer sets are reported as unknown, with the reason in `problem` */
+    WHY_LEN = 256,
+    PROBLEM_LEN = 512,
+    ANSWER_LEN = 48 * 1024,
+    WORDS_MAX = 16,
+    WORD_LEN = 256,
+    PROTOCOL_VERSION = 1,
+};
+
+typedef uint64_t hostset; /* bit i: host i */
+typedef uint64_t slotset; /* bit i: slot i */
+
+enum msg_kind {
+    MSG_HELLO,   /* both ways, first */
+    MSG_BEAT,    /* monitor -> agent: I am here, in my epoch */
+    MSG_ORDER,   /* monitor -> agent: what shall be true */
+    MSG_GRANT,   /* monitor -> agent: leases */
+    MSG_REFUSAL, /* agent -> monitor: somebody deposed you */
+    MSG_REPORT,  /* agent -> monitor: what is true */
+    MSG_LEASE,   /* agent -> monitor: please, leases */
+    MSG_ASK,     /* agent -> agent: promise not to take these */
+    MSG_PROMISE, /* agent -> agent: the answer */
+    MSG_COMMAND, /* ctl -> monitor */
+    MSG_ANSWER,  /* monitor -> ctl */
+    MSG_N
+};
+
+enum speaker { SPEAKER_MONITOR, SPEAKER_AGENT, SPEAKER_CTL, SPEAKER_N };
+enum follow { FOLLOW_KEEP, FOLLOW_NONE, FOLLOW_SOURCE, FOLLOW_N };
+enum hold { HOLD_NONE, HOLD_WANTED, HOLD_HELD, HOLD_LEAVING, HOLD_N };
+enum mysqld { MYSQLD_UNKNOWN, MYSQLD_UP, MYSQLD_DEAD, MYSQLD_N };
+enum gate_kind { GATE_NFT, GATE_LIFETIME, GATE_N };
+enum receiver { RECEIVER_NO, RECEIVER_CONNECTING, RECEIVER_YES, RECEIVER_N };
+
+struct msg_hello {
+    unsigned version;
+    enum speaker speaker;
+    char cluster[NAME_LEN];
+    char name[NAME_LEN];
+    char monitor[IDENTITY_LEN]; /* a monitor: its own identity; an agent: whom it obeys, "" nobody yet */
+    uint64_t epoch;             /* a monitor: its own; an agent: the highest accepted */
+    uint64_t start_id;          /* an agent: of this life */
+    int64_t heard_ms;           /* an agent: since the obeyed monitor was heard; -1 not in this life */
+};
+
+struct msg_beat {
+    uint64_t epoch;
+    char monitor[IDENTITY_LEN];
+};
+
+struct msg_refusal {
+    uint64_t epoch; /* the epoch the agent obeys */
+    char monitor[IDENTITY_LEN];
+};
+
+struct msg_order {
+    uint64_t epoch;
+    char monitor[IDENTITY_LEN];
+    uint64_t serial;   /* ever higher; the epoch is in its upper 32 bits */
+    uint64_t start_id; /* void for any other life of the agent */
+    slotset hold;      /* these, and no others */
+    enum follow follow;
+    int source;           /* host, with FOLLOW_SOURCE; else -1 */
+    char reach[GTID_LEN]; /* have applied this before writes open; "" nothing in particular */
+};
+
+struct grant_slot {
+    int slot;
+    uint64_t serial;
+    uint64_t electorate; /* its number */
+    hostset members;
+};
+struct msg_grant {
+    uint64_t epoch;
+    char monitor[IDENTITY_LEN];
+    int64_t sent_ms;  /* the request's stamp, given back */
+    int64_t lease_ms; /* the lease runs to sent_ms + lease_ms */
+    unsigned n;
+    struct grant_slot slot[SLOTS_MAX];
+};
+
+struct lease_slot {
+    int slot;
+    uint64_t serial;
+    uint64_t electorate; /* the newest this agent was told: acknowledges it */
+};
+struct msg_lease {
+    uint64_t epoch;
+    uint64_t start_id;
+    int64_t sent_ms;
+    unsigned n;
+    struct lease_slot slot[SLOTS_MAX];
+};
+
+struct report_slot {
+    int slot;
+    enum hold hold;
+    uint64_t serial;     /* of the order it is or was last held under; 0 never in this life */
+    uint64_t ended;      /* every serial up to this one is over for good */
+    int64_t promised_ms; /* cannot take it for this long: promised to a peer, or just started */
+    int64_t lease_ms;    /* what is left of the lease; 0 none */
+    uint64_t electorate; /* newest known number and members, for a monitor without memory */
+    hostset members;
+};
+
+struct msg_report {
+    uint64_t epoch;
+    uint64_t start_id;
+    uint64_t serial;  /* of the last accepted order */
+    uint64_t settled; /* everything an order up to this serial said is true, and the facts below are from after that */
+    int64_t uptime_s; /* of the machine */
+    enum gate_kind gate;
+    unsigned n; /* every slot this host is a candidate of */
+    struct report_slot slot[SLOTS_MAX];
+
+    enum mysqld mysqld;
+    int64_t pid;
+    char mysqld_why[WHY_LEN]; /* the proof, with MYSQLD_DEAD: "mysqld (pid 123) is exiting" */
+
+    bool facts; /* the server was asked since it started; the rest means something */
+    bool mysql_flavour; /* else MariaDB: how to read gtid */
+    bool read_only;
+    char gtid[GTID_LEN];        /* everything executed: MariaDB per domain and server, MySQL gtid_executed */
+    char source_host[ADDR_LEN]; /* "" no source configured */
+    unsigned source_port;
+    enum receiver receiver;
+    bool applier;
+    int64_t lag_ms;            /* -1 unknown (NULL) */
+    char problem[PROBLEM_LEN]; /* what keeps this agent from doing as ordered, with the next step; "" nothing */
+};
+
+struct msg_ask {
+    int64_t round;     /* the asker's send time, given back */
+    int64_t promise_ms; /* out(lease) of the asker: how long the promise must hold */
+    slotset slots;
+};
+struct msg_promise {
+    int64_t round;
+    slotset yes; /* of those asked for; a missing one is refused for now */
+    char why[WHY_LEN];
+};
+
+struct msg_command {
+    uint64_t id;
+    bool json;
+    unsigned n;
+    char word[WORDS_MAX][WORD_LEN];
+};
+struct msg_answer {
+    uint64_t id;
+    int code;  /* exit code of hamm ctl */
+    bool more; /* another answer to the same command follows; texts are joined */
+    char text[ANSWER_LEN];
+};
+
+struct msg {
+    enum msg_kind kind;
+    union {
+        struct msg_hello hello;
+        struct msg_beat beat;
+        struct msg_order order;
+        struct msg_grant grant;
+        struct msg_refusal refusal;
+        struct msg_report report;
+        struct msg_lease lease;
+        struct msg_ask ask;
+        struct msg_promise promise;
+        struct msg_command command;
+        struct msg_answer answer;
+    };
+};
+
+/* The names behind the indices, from the configuration; the order is the file's. */
+struct names {
+    unsigned hosts, slots;
+    char host[HOSTS_MAX][NAME_LEN];
+    char slot[SLOTS_MAX][SLOT_LEN];
+};

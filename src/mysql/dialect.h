@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What the two flavours call things: one table of statements each, and how to read the answers.
+ * MariaDB 10.6 to 11.8, MySQL 8.0.22 to 9.x. The table is chosen by what the server says it is.
+ * Pure but for malloc. */
+#pragma once
+
+#include "mysql/db.h"
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Statements; see dialect.c for the texts. %s and %llu places are named where they are filled. */
+enum stmt {
+    STMT_FACTS,       /* one row, columns by name, see dialect_read_facts */
+    STMT_REPL_STATUS, /* SHOW REPLICA STATUS: no row, one, or one per channel */
+    STMT_COORDINATES, /* own binary log: file and position */
+    STMT_STOP_BOTH,
+    STMT_STOP_RECEIVER,
+    STMT_START_BOTH,
+    STMT_START_APPLIER,
+    STMT_PROCESSES,    /* SHOW PROCESSLIST */
+    STMT_TRANSACTIONS, /* open transactions: thread id, state */
+    STMT_READ_ONLY_ON,
+    STMT_READ_ONLY_OFF, /* %s: a wall time, seconds with fraction: later than that it changes
+                           nothing */
+    STMT_READ_ONLY_ASK, /* columns read_only, super_read_only */
+    STMT_LOCK_WAIT,     /* a SET READ_ONLY of this session waits one second at most */
+    STMT_N
+};
+
+enum repl_io { REPL_IO_NO, REPL_IO_CONNECTING, REPL_IO_YES };
+
+struct repl_status {
+    bool configured; /* all else is zero if not */
+    char source_host[256];
+    unsigned source_port;
+    char source_user[129];
+    enum repl_io io;
+    bool sql_running;
+    int64_t lag_s; /* Seconds_Behind_...; -1: NULL, unknown */
+    unsigned io_errno, sql_errno;
+    char io_error[256], sql_error[256]; /* "" if none */
+    bool using_gtid;     /* MariaDB: slave_pos or current_pos; MySQL: auto position */
+    bool gtid_slave_pos; /* MariaDB: exactly slave_pos */
+    char *received;      /* owned, never NULL if configured: MariaDB Gtid_IO_Pos
+                            (a position), MySQL Retrieved_Gtid_Set */
+    char read_file[256], exec_file[256]; /* coordinates in the source's binary log */
+    uint64_t read_pos, exec_pos;
+    bool applier_idle; /* it says it has read all of the relay log */
+};
+
+/* What a server says about itself. Zeroed is empty; owns its texts. */
+struct server_facts {
+    bool mariadb;
+    char version[64];
+    unsigned version_number; /* 101119 = 10.11.19 */
+    uint64_t server_id;
+    char server_uuid[64]; /* MySQL; "" on MariaDB */
+    bool read_only;
+    bool super_read_only; /* MySQL; false on MariaDB */
+    bool log_bin;
+    bool gtid_on;       /* MySQL gtid_mode=ON; MariaDB: always */
+    char pid_file[512]; /* absolute if the server says so, else below the datadir */
+    pid_t pid;          /* of the server; 0: not known (TCP connection) */
+    char *gtid_state; /* never NULL once read: MariaDB @@gtid_binlog_state, MySQL @@gtid_executed */
+    char *gtid_slave_pos;  /* MariaDB @@gtid_slave_pos; "" on MySQL */
+    char *gtid_binlog_pos; /* MariaDB @@gtid_binlog_pos; "" on MySQL */
+    char binlog_file[256]; /* own coordinates; "" if not logged or not allowed to ask */
+    uint64_t binlog_pos;
+    struct repl_status repl;
+};
+void server_facts_free(struct server_facts *f); /* repeatable */
+
+struct dialect {
+    const char *name; /* "MariaDB", "MySQL" */
+    bool mariadb;
+    const char *text[STMT_N];
+};
+/* By the server's own words and version number (dialect_version). */
+const struct dialect *dialect_of(bool mariadb, unsigned version_number);
+unsigned
+dialect_version(const char *server_info); /* 101119 from "5.5.5-10.11.19-MariaDB"; 0: none */
+
+/* Fill from the answer to the statement of that name; other members stay. -EINVAL: it is not
+ * what such a server answers. */
+int dialect_read_facts(const struct dialect *d, const struct db_result *r, struct server_facts *f,
+                       struct err *e) MUST_CHECK;
+int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct repl_status *s,
+                      struct err *e) MUST_CHECK;
+void dialect_read_coordinates(const struct db_result *r, struct server_facts *f);
+
+/* A row of SHOW PROCESSLIST: may it be killed when clients have to go? Not replication's own
+ * connections, not the server's own threads, not the users named. */
+bool dialect_is_client(const struct db_result *r, unsigned row, const char *const *spare_users,
+                       unsigned n);
+/* Does this row run (or wait to run) a statement that opens writes? */
+bool dialect_opens_writes(const struct db_result *r, unsigned row);
+
+/* Where to follow: the statement that points a stopped replica at a source. */
+struct follow {
+    const char *host; /* numeric or a name: the server resolves it */
+    unsigned port;
+    const char *user, *password;
+    bool tls;                                /* false: the DBA's TLS settings stay as they are */
+    const char *tls_ca, *tls_cert, *tls_key; /* on the server's machine; NULL: leave */
+    bool tls_verify;
+    const char *log_file; /* not NULL: by coordinates, without GTID */
+    uint64_t log_pos;
+    int64_t heartbeat_ms; /* the source says something at least this often; 0: 1000 */
+};
+/* Owned text (caller frees), secrets in it: never shown. NULL: longer than a statement may be. */
+char *dialect_follow_sql(const struct dialect *d, const struct follow *f) MUST_CHECK;
+
+/* Has all that was received been applied? executed: gtid_state on MySQL, gtid_slave_pos on MariaDB.
+ * By GTID where replication uses it, else by coordinates. 1 yes, 0 no, -EINVAL unreadable. */
+int dialect_drained(const struct dialect *d, const struct repl_status *s, const char *executed,
+                    struct err *e) MUST_CHECK;

@@ -3,11 +3,11 @@
  * Pure: no allocation (a set is a value of about 18 KiB), no clock, no globals.
  *
  *   MySQL             uuid:1-5:7,uuid2:1-3        and with tags (8.3+)  uuid:tag:1-3
- *   MariaDB state     0-1-105,0-2-99              @@gtid_binlog_state: the highest number each server
- *                                                 has written in a domain; 0-1-105 counts as 1..105
- *   MariaDB position  0-1-105,1-2-7               @@gtid_slave_pos and its kin: one entry per domain,
- *                                                 whoever wrote it; 0-1-105 counts as 1..105 of domain 0
- *   MariaDB list      0-1-101..105,0-2-7          exactly these; what a difference is, for people too
+ *   MariaDB state     0-1-105,0-2-99              @@gtid_binlog_state: the highest number each
+ * server has written in a domain; 0-1-105 counts as 1..105 MariaDB position  0-1-105,1-2-7
+ * @@gtid_slave_pos and its kin: one entry per domain, whoever wrote it; 0-1-105 counts as 1..105 of
+ * domain 0 MariaDB list      0-1-101..105,0-2-7          exactly these; what a difference is, for
+ * people too
  *
  * Sets of MySQL and of MariaDB have no transaction in common. A position compares with a position;
  * compared with a state or a list, the server in it counts like in those. */
@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define GTID_RANGES_MAX 256
-#define GTID_TAG_MAX 32
+#define GTID_TAG_MAX    32
 /* The longest text of a set, with its zero. */
 #define GTID_TEXT_MAX (GTID_RANGES_MAX * 112 + 1)
 
@@ -52,8 +52,8 @@ struct gtid_set {
 
 /* Text of `flavour` to a set. White space and empty items are tolerated, "" is the empty set.
  * -EINVAL: not such a text, with the place; -E2BIG: too many ranges. `set` is untouched then. */
-int gtid_parse(const char *text, enum gtid_flavour flavour, struct gtid_set *set, struct err *e)
-    MUST_CHECK;
+int gtid_parse(const char *text, enum gtid_flavour flavour, struct gtid_set *set,
+               struct err *e) MUST_CHECK;
 /* Writes the text of the set, zero-terminated, and returns its whole length as snprintf does.
  * If that is size or more, the text ends after a whole item with "..." (for people only). */
 size_t gtid_format(const struct gtid_set *set, char *to, size_t size);
@@ -68,10 +68,11 @@ bool gtid_subset(const struct gtid_set *a, const struct gtid_set *b);
 bool gtid_equal(const struct gtid_set *a, const struct gtid_set *b);
 /* out = what is in a and not in b; a MariaDB difference is a list. out may be neither a nor b.
  * -E2BIG and out->full: too many ranges, or a or b was full. */
-int gtid_subtract(const struct gtid_set *a, const struct gtid_set *b, struct gtid_set *out)
-    MUST_CHECK;
+int gtid_subtract(const struct gtid_set *a, const struct gtid_set *b,
+                  struct gtid_set *out) MUST_CHECK;
 /* out = a and b together. Of two positions that is, per domain, the entry with the higher number
- * (and its server). out may be a or b. -E2BIG and out->full as above. */
+ * (and its server). out may be a or b. -E2BIG and out->full as above; -EINVAL and out->full: one is
+ * of MySQL and the other of MariaDB. */
 int gtid_merge(const struct gtid_set *a, const struct gtid_set *b, struct gtid_set *out) MUST_CHECK;
 /* How many transactions that is (UINT64_MAX at most; of states: as far as numbers tell). */
 uint64_t gtid_count(const struct gtid_set *set);

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs scenarios one after the other, each in a laboratory of its own."""
+import argparse
+import importlib.util
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+from . import server
+from .lab import Failure, Lab, fail_if_not_root
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scenarios')
+LOG_LINES = 40
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM."""
+
+
+def on_signal(number, frame):
+    hold_signals()
+    raise Stopped(signal.Signals(number).name)
+
+
+def take_signals():
+    for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, on_signal)
+
+
+def hold_signals():
+    """From here on we clean up, and nobody interrupts that."""
+    for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, signal.SIG_IGN)
+
+
+def scenarios(only):
+    found = []
+    for f in sorted(os.listdir(SCENARIOS)):
+        name, ext = os.path.splitext(f)
+        if ext == '.py' and (not only or any(o in name for o in only)):
+            found.append(name)
+    return found
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, os.path.join(SCENARIOS, name + '.py'))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def tail(path, lines=LOG_LINES):
+    with open(path, errors='replace') as f:
+        return ''.join(f.readlines()[-lines:])
+
+
+def show_failure(lab, name):
+    """The story, the end of each log, and all of them copied to build/lab/NAME."""
+    kept = os.path.join(ROOT, 'build', 'lab', name)
+    shutil.rmtree(kept, ignore_errors=True)
+    os.makedirs(kept)
+    try:
+        story = lab.story()
+    except Exception as e:  # it failed already; this must not hide why
+        story = f'no story: {e}'
+    with open(os.path.join(kept, 'story'), 'w') as f:
+        f.write(story + '\n')
+    print('--- what was done and seen (seconds)')
+    print('\n'.join(story.split('\n')[-120:]))
+    for path in lab.logs():
+        shutil.copy(path, kept)
+        if os.path.getsize(path):
+            print(f'--- {os.path.basename(path)}, last {LOG_LINES} lines')
+            print(tail(path).rstrip())
+    if os.path.exists(lab.config):
+        shutil.copy(lab.config, kept)
+    print(f'--- complete logs: {os.path.relpath(kept, ROOT)}/', flush=True)
+
+
+def keep(lab):
+    print(f'kept, in {lab.directory}; a shell on a host:')
+    for name, n in lab.namespaces.items():
+        print(f'  {name:8} nsenter -t {n.holder} -a')
+    print('Ctrl-C takes it down', flush=True)
+    take_signals()
+    signal.pause()
+
+
+def run_one(name, args, template, seed):
+    """(passed, line)"""
+    module, lab, began = load(name), None, time.monotonic()
+    failure, figures, stopped = None, '', None
+    try:
+        lab = Lab(args.hamm, template, name, args.flavour, args.asan,
+                  (lambda t: print(f'    {t}', flush=True)) if args.verbose else None)
+        lab.random, lab.minutes = random.Random(seed), args.minutes
+        figures = module.run(lab) or ''
+        if lab.recorder:
+            lab.assert_safe()
+        lab.finish()
+    except Stopped as e:
+        stopped = e
+    except Exception as e:
+        failure = str(e) if isinstance(e, Failure) else traceback.format_exc()
+    hold_signals()
+    if failure:
+        print(f'FAILED {name}: {failure}', flush=True)
+        if lab:
+            show_failure(lab, name)
+            if args.keep:
+                try:
+                    keep(lab)
+                except Stopped as e:
+                    stopped = e
+    left = lab.close() if lab else []
+    if left:
+        failure = failure or 'something is left behind'
+        print('LEFT BEHIND: ' + '\n  '.join(left), flush=True)
+    if stopped:
+        raise stopped
+    take_signals()
+    took = time.monotonic() - began
+    return not failure, f'{"ok    " if not failure else "FAILED"} {name:24} {took:5.1f} s  {figures}'
+
+
+def parse(argv):
+    p = argparse.ArgumentParser(prog='test/lab/run', description='scenarios on real servers in '
+                                'network namespaces; see test/README.md')
+    p.add_argument('--only', action='append', metavar='NAME', help='part of a name; repeatable')
+    p.add_argument('--list', action='store_true', help='names and first lines, nothing else')
+    p.add_argument('--repeat', type=int, default=1, metavar='N', help='each so many times')
+    p.add_argument('--keep', action='store_true', help='leave a failed one up until Ctrl-C')
+    p.add_argument('--asan', action='store_true', help='run build/asan/hamm')
+    p.add_argument('--hamm', metavar='FILE', help='run this binary')
+    p.add_argument('--seed', type=int, help='of random moments; printed when one fails')
+    p.add_argument('--minutes', type=float, default=1, help='length of the memory scenario')
+    p.add_argument('--flavour', default='mariadb', help='only mariadb so far')
+    p.add_argument('-v', '--verbose', action='store_true', help='say each step')
+    args = p.parse_args(argv)
+    args.hamm = os.path.abspath(args.hamm or os.path.join(
+        ROOT, 'build', 'asan' if args.asan else 'dev', 'hamm'))
+    if args.flavour not in server.FLAVOURS:
+        p.error(f'flavour {args.flavour}: the laboratory has only mariadb')
+    return args
+
+
+def main(argv):
+    args = parse(argv)
+    names = scenarios(args.only)
+    if args.list:
+        for name in names:
+            print(f'{name:24} {(load(name).run.__doc__ or "").strip().splitlines()[0]}')
+        return 0
+    if not names:
+        sys.exit(f'no scenario is named like {args.only}')
+    fail_if_not_root()
+    take_signals()
+    passed = failed = 0
+    template = tempfile.mkdtemp(prefix=f'hamm-lab-{os.getpid()}-template-')
+    try:
+        server.make_template(template)
+        for i in range(args.repeat):
+            for name in names:
+                seed = args.seed if args.seed is not None else random.randrange(1 << 30)
+                good, line = run_one(name, args, template, seed)
+                passed, failed = passed + good, failed + (not good)
+                print(line + ('' if good else f'  (--seed {seed})'), flush=True)
+    except Stopped as e:
+        print(f'stopped by {e}; everything is taken down', flush=True)
+        return 130
+    finally:
+        hold_signals()
+        shutil.rmtree(template, ignore_errors=True)
+    print(f'{passed} passed, {failed} failed', flush=True)
+    return 1 if failed else 0

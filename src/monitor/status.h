@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What a monitor says about its cluster: a struct engine becomes text. Pure; changes nothing.
+ * The JSON is schema 1 of the design: fields are added, never changed.
+ *
+ * Texts are the caller's to free(); NULL only when memory ran out. */
+#pragma once
+
+#include "engine/engine.h"
+
+struct conf;
+
+/* What people want to see and the engine doesn't need: addresses. */
+struct status_conf {
+    char cluster[NAME_LEN];
+    struct {
+        char address[ADDR_LEN];
+        char replication_address[ADDR_LEN]; /* where others replicate from */
+        unsigned port;                      /* of mysqld */
+    } host[HOSTS_MAX];
+    struct {
+        unsigned n;
+        char (*ip)[ADDR_LEN]; /* owned: "10.77.0.100/24" */
+    } slot[SLOTS_MAX];
+};
+
+/* From the configuration; slots are found by the names the engine uses ("writer",
+ * "reader/10.77.0.103"). 0 or -ENOMEM. */
+int status_conf_init(struct status_conf *s, const struct conf *c,
+                     const struct names *names) MUST_CHECK;
+void status_conf_free(struct status_conf *s); /* repeatable */
+
+/* One JSON object, compact, no newline. hosts[].gtid is the last one known, also of a host whose
+ * agent is down; read_only and source are null then: they may have changed. */
+char *status_json(const struct engine *e, const struct status_conf *s) MUST_CHECK;
+/* MMM's `show`, byte for byte. */
+char *status_show(const struct engine *e, const struct status_conf *s) MUST_CHECK;
+/* MMM's `checks`; host -1: all; check -1: all. */
+char *status_checks(const struct engine *e, int host, int check) MUST_CHECK;
+char *status_checks_json(const struct engine *e, int host, int check) MUST_CHECK;
+
+enum health { HEALTH_OK, HEALTH_DEGRADED, HEALTH_NO_WRITER };
+extern const char *const health_names[3]; /* "ok", "degraded", "no_writer" */
+enum health status_health(const struct engine *e);
+
+enum { RFC3339_LEN = 32 };
+/* "2026-03-01T12:00:00.250Z" */
+const char *status_time(char to[RFC3339_LEN], int64_t wall_ms);

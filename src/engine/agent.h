@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The agent's own rules (design sections 7.1 to 7.5, 7.7, 7.9), pure: what comes in is an event, what
- * shall be done is a plan, time is a field of the event. The shell (agent/) performs the plan and feeds
- * the results back. Same events, same plans, bit for bit.
+ * The agent's own rules (design sections 7.1 to 7.5, 7.7, 7.9), pure: what comes in is an event,
+ * what shall be done is a plan, time is a field of the event. The shell (agent/) performs the plan
+ * and feeds the results back. Same events, same plans, bit for bit.
  *
  * A slot's life:   NONE -> WANTED -> HELD -> LEAVING -> NONE        (enum hold, proto/msg.h)
- *   WANTED   ordered to hold it: asks for a lease; the writable slot catches up and opens writes meanwhile
- *   HELD     lease running, gate open, address shown
- *   LEAVING  the address is going or gone; the writable slot until the server is known read-only or dead
+ *   WANTED   ordered to hold it: asks for a lease; the writable slot catches up and opens writes
+ * meanwhile HELD     lease running, gate open, address shown LEAVING  the address is going or gone;
+ * the writable slot until the server is known read-only or dead
  */
 #pragma once
 
 #include "proto/msg.h"
 
-enum { AGENT_PLAN_MAX = 512, AGENT_LOST_KILL_MS = 1000 };
+enum {
+    AGENT_PLAN_MAX = 1024,
+    OBEY_MS = 1000 /* a server that takes longer to become read-only is killed */
+};
 
 enum monitor_loss { LOSS_PROMISE, LOSS_FENCE };
 
 struct agent_slot_conf {
-    bool writable;      /* of the active master role: holding it means writes are open */
+    char name[SLOT_LEN];
+    bool writable; /* of the active master role: holding it means writes are open */
     hostset candidates;
 };
 
@@ -25,20 +29,20 @@ struct agent_conf {
     int self;
     unsigned hosts, slots;
     struct agent_slot_conf slot[SLOTS_MAX];
-    int64_t lease_ms;      /* as configured; a gate of lifetimes makes it at least 3 s */
+    int64_t lease_ms; /* as configured; a gate of lifetimes makes it at least 3 s */
     enum gate_kind gate;
     enum monitor_loss on_monitor_loss;
     bool kill_hung_mysqld;
     int64_t catch_up_ms;
 };
 
-/* What survives a kill of the agent but not a reboot (kept in /run with the boot id). The shell writes
- * it whenever the plan says so and gives back the newest one at start. */
+/* What survives a kill of the agent but not a reboot (kept in /run with the boot id). The shell
+ * writes it whenever the plan says so and gives back the newest one at start. */
 struct agent_record {
     uint64_t epoch;
     struct {
-        bool held;          /* HELD or WANTED with a lease: adopted if the lease still runs */
-        bool unclean;       /* was held or leaving: the server may be writable */
+        bool held;    /* HELD or WANTED with a lease: adopted if the lease still runs */
+        bool unclean; /* was held or leaving: the server may be writable */
         uint64_t serial, ended;
         int64_t lease_until_ms; /* boot time; 0 none */
         int64_t promised_until_ms;
@@ -54,20 +58,21 @@ struct agent_durable {
 };
 
 enum agent_event_kind {
-    AE_START,    /* first, once */
-    AE_TIME,     /* agent_deadline() has come */
-    AE_MONITOR,  /* a monitor's message: beat, order or grant */
+    AE_START,        /* first, once */
+    AE_TIME,         /* agent_deadline() has come */
+    AE_MONITOR,      /* a monitor's message: beat, order or grant */
     AE_MONITOR_DOWN, /* that link ended */
-    AE_ASK,      /* a peer asks for promises */
-    AE_PROMISE,  /* a peer answers */
-    AE_DURABLE,  /* the last AA_PERSIST is on disk */
-    AE_MYSQLD,   /* the process: up (new pid), dead or dying, unknown */
-    AE_FACTS,    /* the server was asked */
-    AE_JOB,      /* the running job ended */
+    AE_ASK,          /* a peer asks for promises */
+    AE_PROMISE,      /* a peer answers */
+    AE_DURABLE,      /* the last AA_PERSIST is on disk */
+    AE_MYSQLD,       /* the process: up (new pid), dead or dying, unknown */
+    AE_FACTS, /* the server was asked; a question put before the last job ended is thrown away */
+    AE_JOB,   /* the running job ended */
     AE_GATE_FAILED, /* the gate or the address could not be set, or only too late */
-    AE_REMOVED,  /* somebody else took the address off */
-    AE_FOREIGN,  /* another machine was seen to answer for the address */
-    AE_JUMP,     /* clocks jumped: this machine was paused or moved */
+    AE_REMOVED,     /* somebody else took the address off */
+    AE_FOREIGN,     /* another machine was seen to answer for the address */
+    AE_PROBED,      /* an AA_PROBE came back: slot.answered says whether anybody answered */
+    AE_JUMP,        /* clocks jumped: this machine was paused or moved */
 };
 
 enum agent_job { JOB_NONE, JOB_READ_ONLY, JOB_DRAIN, JOB_WRITABLE, JOB_FOLLOW, JOB_N };
@@ -115,6 +120,7 @@ struct agent_event {
         } job;
         struct {
             int slot;
+            bool answered; /* AE_PROBED */
             const char *why;
         } slot;
         struct {
@@ -124,21 +130,22 @@ struct agent_event {
 };
 
 enum agent_action_kind {
-    AA_PERSIST,  /* write agent->durable_next; AE_DURABLE when it is on disk */
-    AA_RECORD,   /* write agent_record_of() now, before the actions that follow */
-    AA_REPORT,   /* send agent_report_of() to every monitor connected */
-    AA_REFUSE,   /* to link: refusal, from agent->durable */
-    AA_LEASE,    /* to link: lease request, agent_lease_of(), stamped now_ms of the event */
-    AA_ASK,      /* to host: ask, in the action */
-    AA_PROMISE,  /* to host: promise, in the action */
-    AA_GATE,     /* open or refresh the gate and the address' lifetime until until_ms; read the clock
-                    afterwards; too late or failed: close it and AE_GATE_FAILED */
-    AA_SHOW,     /* address on and announced; the gate is open until until_ms */
-    AA_HIDE,     /* gate closed, then address off, connections to it destroyed */
-    AA_JOB,      /* start a job; AE_JOB when it ended. One at a time. */
-    AA_JOB_CANCEL, /* end the running job now; AE_JOB follows, not ok */
+    AA_PERSIST, /* write agent->durable_next; AE_DURABLE when it is on disk */
+    AA_RECORD,  /* write agent_record_of() now, before the actions that follow */
+    AA_REPORT,  /* send agent_report_of() to every monitor connected */
+    AA_REFUSE,  /* to link: refusal, from agent->durable */
+    AA_LEASE,   /* to link: lease request, agent_lease_of(), stamped now_ms of the event */
+    AA_ASK,     /* to host: ask, in the action */
+    AA_PROMISE, /* to host: promise, in the action */
+    AA_GATE,    /* open or refresh the gate and the address' lifetime until until_ms; read the clock
+                   afterwards; too late or failed: close it and AE_GATE_FAILED */
+    AA_PROBE,   /* ask the network whether somebody has the slot's addresses; AE_PROBED */
+    AA_SHOW,    /* address on and announced; the gate is open until until_ms */
+    AA_HIDE,    /* gate closed, then address off, connections to it destroyed */
+    AA_JOB,     /* start a job; AE_JOB when it ended. One at a time. */
+    AA_JOB_CANCEL,  /* end the running job now; AE_JOB follows, not ok */
     AA_KILL_MYSQLD, /* SIGKILL the watched process */
-    AA_SAY,      /* tell the operator */
+    AA_SAY,         /* tell the operator */
 };
 
 struct agent_action {
@@ -146,11 +153,11 @@ struct agent_action {
     int link, host, slot;
     int64_t until_ms;
     enum agent_job job;
-    int source;         /* JOB_FOLLOW */
-    bool planned;       /* JOB_READ_ONLY: clients may still be told; replication's connections live on */
-    int64_t limit_ms;   /* of the job */
-    const char *reach;  /* JOB_DRAIN; "" none; lives until the next step */
-    bool loud;          /* AA_SAY: a warning */
+    int source;   /* JOB_FOLLOW */
+    bool planned; /* JOB_READ_ONLY: clients may still be told; replication's connections live on */
+    int64_t limit_ms;  /* of the job */
+    const char *reach; /* JOB_DRAIN; "" none; lives until the next step */
+    bool loud;         /* AA_SAY: a warning */
     struct msg_ask ask;
     struct msg_promise promise;
     char why[WHY_LEN];
@@ -161,16 +168,20 @@ struct agent_plan {
     struct agent_action at[AGENT_PLAN_MAX];
 };
 
+enum probe_state { PROBE_NEEDED, PROBE_RUNNING, PROBE_CLEAR };
+
 struct agent_slot {
     enum hold hold;
-    bool showing;          /* the address is on (as far as ordered) */
+    bool showing; /* the address is on (as far as ordered) */
+    bool planned; /* LEAVING in good order: address on and lease kept until writes are blocked */
+    enum probe_state probe;
+    int64_t probe_retry;
     uint64_t serial, ended;
-    int64_t lease_until;   /* 0 none */
+    int64_t lease_until; /* 0 none */
     int64_t promised_until;
-    int64_t leaving_since;
     uint64_t electorate;
     hostset members;
-    int64_t round;         /* of the promises being collected */
+    int64_t round; /* of the promises being collected */
     hostset round_yes;
 };
 
@@ -180,13 +191,14 @@ struct agent {
     int64_t started_ms, boot_uptime_s;
     struct agent_durable durable, durable_next;
     bool persisting;
-    int link;              /* the obeyed monitor's; -1 none */
-    int64_t heard_ms;      /* its last word; -1 not in this life */
-    bool ordered;          /* an order was accepted in this life */
+    int link;         /* the obeyed monitor's; -1 none */
+    int64_t heard_ms; /* its last word; -1 not in this life */
+    bool ordered;     /* an order was accepted in this life */
     struct msg_order order;
     uint64_t settled;
     struct agent_slot slot[SLOTS_MAX];
     int64_t lease_asked_ms;
+    uint64_t lease_asked_serial; /* a fresh order is asked for at once */
     enum mysqld mysqld;
     int64_t pid;
     char mysqld_why[WHY_LEN];
@@ -194,14 +206,16 @@ struct agent {
     struct agent_facts facts;
     enum agent_job job;
     bool job_cancelled;
-    bool job_planned;
-    int64_t job_retry_ms;  /* not again before */
-    uint64_t job_serial;   /* the order the job works for */
-    bool drained;          /* the receiver is stopped and everything received is applied */
-    char reached[GTID_LEN];
-    bool must_fence;       /* read-only is to be made sure of, whatever the order */
+    int64_t job_retry_ms; /* not again before */
+    uint64_t job_serial;  /* the order the job works for */
+    char reach[GTID_LEN];
+    bool drained;    /* the receiver is stopped and everything received is applied */
+    bool must_fence; /* read-only is to be made sure of, whatever the order */
+    bool must_kill;  /* and a server that doesn't obey is killed: it was open for writes */
     int64_t fence_since;
-    bool killed;           /* mysqld was sent SIGKILL for this fence */
+    bool killed;              /* mysqld was sent SIGKILL for this fence */
+    int64_t quarantine_until; /* may have forgotten promises of an earlier life */
+    uint64_t followed;        /* order whose FOLLOW job is done */
     int64_t reported_ms;
     bool report_due;
     char problem[PROBLEM_LEN];
@@ -215,6 +229,6 @@ int64_t agent_deadline(const struct agent *a);
 void agent_record_of(const struct agent *a, struct agent_record *out);
 void agent_report_of(const struct agent *a, int64_t now_ms, struct msg_report *out);
 void agent_lease_of(const struct agent *a, int64_t now_ms, struct msg_lease *out);
-/* Before the loop answers anybody: nothing is shown any more that is not under a running lease, and a
- * server that may be writable was made read-only or could not be reached. */
+/* Before the loop answers anybody: nothing is shown any more that is not under a running lease, and
+ * a server that may be writable was made read-only or could not be reached. */
 bool agent_may_listen(const struct agent *a);

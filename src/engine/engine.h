@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The monitor's decisions, pure. engine_step() is the whole monitor: an event in, a plan out; time is a
- * field of the event; engine_deadline() says when it wants to be called next. No clock, no sockets, no
- * logging, no memory but the struct itself.
+ * The monitor's decisions, pure. engine_step() is the whole monitor: an event in, a plan out; time
+ * is a field of the event; engine_deadline() says when it wants to be called next. No clock, no
+ * sockets, no logging, no memory but the struct itself.
  *
  * The engine works level-triggered: every event updates what is known (checks, reports), then
- * host states, slots and orders are worked out anew from it, and what differs from what was last said
- * becomes the plan. */
+ * host states, slots and orders are worked out anew from it, and what differs from what was last
+ * said becomes the plan. */
 #pragma once
 
 #include "proto/msg.h"
@@ -60,7 +60,8 @@ struct engine_conf {
     enum mode mode; /* at a first start */
 };
 
-/* What the journal keeps: written before the orders it covers. Plain data; the shell writes it by name. */
+/* What the journal keeps: written before the orders it covers. Plain data; the shell writes it by
+ * name. */
 struct engine_durable {
     char identity[IDENTITY_LEN];
     uint64_t epoch;
@@ -164,7 +165,7 @@ struct plan {
 struct check_state {
     bool known, good; /* the verdict after trapping; unknown counts as good */
     enum result last;
-    int64_t error_since; /* boot ms of the first of the present row of errors; 0 none */
+    int64_t error_since;     /* boot ms of the first of the present row of errors; 0 none */
     int64_t changed_wall_ms; /* verdict's last change */
     char message[WHY_LEN];
 };
@@ -179,22 +180,22 @@ struct host {
     int64_t flap_start_wall;
     int64_t last_uptime_s;
 
-    bool linked;         /* hello received */
+    bool linked; /* hello received */
     int64_t unlinked_at;
     uint64_t agent_epoch;
     char agent_obeys[IDENTITY_LEN];
     int64_t agent_heard_ms, hello_at;
-    bool heard;          /* a report under this epoch since the link came up */
+    bool heard; /* a report under this epoch since the link came up */
     int64_t report_at;
     struct msg_report report; /* the newest; start_id 0: none */
-    int64_t dead_since;  /* proven: the agent saw mysqld die; 0 not */
+    int64_t dead_since;       /* proven: the agent saw mysqld die; 0 not */
 
     struct msg_order order; /* what it was last told; serial 0 nothing */
     int64_t order_at;
-    uint64_t order_after;   /* journal number the order waits for */
+    uint64_t order_after; /* journal number the order waits for */
 
-    bool clean;          /* everything it has, the writer has too */
-    bool sampled;        /* sample is compared with the writer's reports */
+    bool clean;   /* everything it has, the writer has too */
+    bool sampled; /* sample is compared with the writer's reports */
     int64_t sample_at;
     char sample[GTID_LEN];
     char extra[PROBLEM_LEN]; /* transactions nobody else has; "" none known */
@@ -208,12 +209,12 @@ struct slot_host {
 };
 
 struct slot {
-    int holder;        /* -1 nobody; ordered to hold or adopted */
-    bool adopted;      /* found holding, not ordered by this reign */
-    bool releasing;    /* holder was ordered to let go */
-    int target;        /* who gets it then; -1: to be chosen */
-    bool forced;       /* target by operator's force: its state doesn't matter */
-    bool pinned;       /* put there by move-role: balancing leaves it */
+    int holder;     /* -1 nobody; ordered to hold or adopted */
+    bool adopted;   /* found holding, not ordered by this reign */
+    bool releasing; /* holder was ordered to let go */
+    int target;     /* who gets it then; -1: to be chosen */
+    bool forced;    /* target by operator's force: its state doesn't matter */
+    bool pinned;    /* put there by move-role: balancing leaves it */
     int64_t assigned_at;
     int journal_holder; /* as read at start, until somebody is adopted or assigned */
     uint64_t electorate, electorate_after;
@@ -248,14 +249,14 @@ struct engine {
     struct engine_conf conf;
     char identity[IDENTITY_LEN];
     uint64_t epoch;
-    bool reigning;      /* may order and grant */
+    bool reigning; /* may order and grant */
     bool deposed;
     bool take_over;
     char passive_why[WHY_LEN]; /* why not reigning, or why passive */
     enum mode mode;
     int64_t started_at, started_wall, reign_at, now, wall;
-    uint32_t serial;    /* lower half of the last order's serial */
-    uint64_t persisted; /* number of the last ACT_PERSIST */
+    uint32_t serial;            /* lower half of the last order's serial */
+    uint64_t persisted;         /* number of the last ACT_PERSIST */
     struct engine_durable last; /* what it said */
     int64_t next_beat;
     struct host host[HOSTS_MAX];

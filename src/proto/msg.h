@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Every message between monitor, agents and ctl, as plain data. The codec (proto/codec.h) turns them
- * into one JSON object a frame and back; the engine uses the same structs, so that a message is
- * described once. Hosts and slots travel by name and are indices here: both ends have the same
+ * Every message between monitor, agents and ctl, as plain data. The codec (proto/codec.h) turns
+ * them into one JSON object a frame and back; the engine uses the same structs, so that a message
+ * is described once. Hosts and slots travel by name and are indices here: both ends have the same
  * configuration, a name that this side doesn't know is an error of decoding.
  *
- * A slot is what is held as one: all addresses of an exclusive role, or one address of a balanced one.
- * Durations and moments are ms; moments are of the sender's CLOCK_BOOTTIME and mean something only to
- * the one who stamped them. */
+ * A slot is what is held as one: all addresses of an exclusive role, or one address of a balanced
+ * one. Durations and moments are ms; moments are of the sender's CLOCK_BOOTTIME and mean something
+ * only to the one who stamped them. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,11 +15,11 @@
 enum {
     HOSTS_MAX = 64,
     SLOTS_MAX = 64,
-    NAME_LEN = 33,      /* host, monitor, cluster: 32 characters and the zero */
-    SLOT_LEN = 80,      /* "writer" or "reader/10.77.0.103" */
-    IDENTITY_LEN = 56,  /* "mon1.3f9ac2d1e5f60718": monitor's name and the random id of its state */
-    ADDR_LEN = 64,      /* a numeric address */
-    GTID_LEN = 4096,    /* longer sets are reported as unknown, with the reason in `problem` */
+    NAME_LEN = 33,     /* host, monitor, cluster: 32 characters and the zero */
+    SLOT_LEN = 80,     /* "writer" or "reader/10.77.0.103" */
+    IDENTITY_LEN = 56, /* "mon1.3f9ac2d1e5f60718": monitor's name and the random id of its state */
+    ADDR_LEN = 64,     /* a numeric address */
+    GTID_LEN = 4096,   /* longer sets are reported as unknown, with the reason in `problem` */
     WHY_LEN = 256,
     PROBLEM_LEN = 512,
     ANSWER_LEN = 48 * 1024,
@@ -58,10 +58,11 @@ struct msg_hello {
     enum speaker speaker;
     char cluster[NAME_LEN];
     char name[NAME_LEN];
-    char monitor[IDENTITY_LEN]; /* a monitor: its own identity; an agent: whom it obeys, "" nobody yet */
+    char monitor[IDENTITY_LEN]; /* a monitor: its own identity; an agent: whom it obeys, "" nobody
+                                   yet */
     uint64_t epoch;             /* a monitor: its own; an agent: the highest accepted */
     uint64_t start_id;          /* an agent: of this life */
-    int64_t heard_ms;           /* an agent: since the obeyed monitor was heard; -1 not in this life */
+    int64_t heard_ms; /* an agent: since the obeyed monitor was heard; -1 not in this life */
 };
 
 struct msg_beat {
@@ -81,7 +82,9 @@ struct msg_order {
     uint64_t start_id; /* void for any other life of the agent */
     slotset hold;      /* these, and no others */
     enum follow follow;
-    int source;           /* host, with FOLLOW_SOURCE; else -1 */
+    int source; /* host, with FOLLOW_SOURCE; else -1 */
+    bool fence; /* what is not held any more is let go at once, not in good order */
+    bool probe; /* ask the network whether somebody still answers before an address is shown */
     char reach[GTID_LEN]; /* have applied this before writes open; "" nothing in particular */
 };
 
@@ -128,7 +131,8 @@ struct msg_report {
     uint64_t epoch;
     uint64_t start_id;
     uint64_t serial;  /* of the last accepted order */
-    uint64_t settled; /* everything an order up to this serial said is true, and the facts below are from after that */
+    uint64_t settled; /* everything an order up to this serial said is true, and the facts below are
+                         from after that */
     int64_t uptime_s; /* of the machine */
     enum gate_kind gate;
     unsigned n; /* every slot this host is a candidate of */
@@ -138,20 +142,22 @@ struct msg_report {
     int64_t pid;
     char mysqld_why[WHY_LEN]; /* the proof, with MYSQLD_DEAD: "mysqld (pid 123) is exiting" */
 
-    bool facts; /* the server was asked since it started; the rest means something */
+    bool facts;         /* the server was asked since it started; the rest means something */
     bool mysql_flavour; /* else MariaDB: how to read gtid */
     bool read_only;
-    char gtid[GTID_LEN];        /* everything executed: MariaDB per domain and server, MySQL gtid_executed */
+    char gtid[GTID_LEN]; /* everything executed: MariaDB per domain and server, MySQL gtid_executed
+                          */
     char source_host[ADDR_LEN]; /* "" no source configured */
     unsigned source_port;
     enum receiver receiver;
     bool applier;
     int64_t lag_ms;            /* -1 unknown (NULL) */
-    char problem[PROBLEM_LEN]; /* what keeps this agent from doing as ordered, with the next step; "" nothing */
+    char problem[PROBLEM_LEN]; /* what keeps this agent from doing as ordered, with the next step;
+                                  "" nothing */
 };
 
 struct msg_ask {
-    int64_t round;     /* the asker's send time, given back */
+    int64_t round;      /* the asker's send time, given back */
     int64_t promise_ms; /* out(lease) of the asker: how long the promise must hold */
     slotset slots;
 };

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What agent.c (events), agent_lease.c (leases, promises) and agent_work.c (jobs) say to each
+ * other. */
+#pragma once
+
+#include "base/check.h"
+#include "engine/agent.h"
+#include "engine/lease.h"
+
+#include <string.h>
+
+struct agent_action *agent_plan_add(struct agent_plan *p, enum agent_action_kind kind);
+void agent_say(struct agent_plan *p, bool loud, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static inline int64_t agent_lease(const struct agent *a)
+{
+    return lease_on(a->conf.gate, a->conf.lease_ms);
+}
+
+static inline int64_t agent_out(const struct agent *a)
+{
+    return lease_out(a->conf.gate, agent_lease(a));
+}
+
+static inline bool agent_lease_runs(const struct agent_slot *s, int64_t now)
+{
+    return s->lease_until > now;
+}
+
+/* The slot that means writes are open, if this host is a candidate of it; -1 none. */
+int agent_writable_slot(const struct agent *a);
+
+/* agent_lease.c */
+void agent_expire(struct agent *a, int64_t now, struct agent_plan *p);
+void agent_on_grant(struct agent *a, int64_t now, const struct msg_grant *g, struct agent_plan *p);
+void agent_on_ask(struct agent *a, int64_t now, int host, const struct msg_ask *ask,
+                  struct agent_plan *p);
+void agent_on_promise(struct agent *a, int64_t now, int host, const struct msg_promise *promise,
+                      struct agent_plan *p);
+void agent_ask_leases(struct agent *a, int64_t now, struct agent_plan *p);
+void agent_ask_promises(struct agent *a, int64_t now, struct agent_plan *p);
+int64_t agent_lease_deadline(const struct agent *a);
+
+/* agent_work.c */
+void agent_take(struct agent *a, int64_t now, int slot, struct agent_plan *p);
+/* Lets go of a slot; planned: writes are blocked before the address goes, while the lease runs. */
+void agent_leave(struct agent *a, int64_t now, int slot, bool planned, const char *why,
+                 struct agent_plan *p);
+void agent_fence(struct agent *a, int64_t now, bool may_kill);
+void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_plan *p);
+void agent_work(struct agent *a, int64_t now, struct agent_plan *p);
+int64_t agent_work_deadline(const struct agent *a);

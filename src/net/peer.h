@@ -41,7 +41,7 @@ void net_init(void);
 /* `to`: IPv4 or IPv6 with `tls`; AF_UNIX with tls NULL. `deadline_ms` (CLOCK_BOOTTIME) is for
  * connecting and the handshake together. Keys are offered one after the other, keys[0] first, so
  * that both sides may learn a new key in any order. `ops` must outlive the peer. NULL only for
- * wrong arguments or lack of memory or descriptors; everything the network does ends in on_down. */
+ * wrong arguments or lack of memory; everything else ends in on_down. */
 struct peer *peer_connect(uv_loop_t *loop, struct net_tls *tls, const struct sockaddr *to,
                           int64_t deadline_ms, const struct peer_ops *ops, void *owner,
                           struct err *e) MUST_CHECK;

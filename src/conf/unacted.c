@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Settings that are understood and checked but not acted on by this version: one row each, to be
+ * deleted on the day the thing works. Whoever writes such a setting is told at every start. */
+#include "conf/parts.h"
+
+#include <string.h>
+
+#define IN_A_ROLE "holds for the whole cluster and has no effect in a role; write it under failover"
+
+static const struct unacted {
+    const char *where; /* a path of keys; * is any one key */
+    const char *value; /* only if it says this; NULL: whenever it says something */
+    const char *why;
+} unacted_all[] = {
+    {"http.listen", NULL, "is read, but this version serves no HTTP yet"},
+    {"roles.*.vip.command", NULL,
+     "is read, but this version runs no program yet; it sets the addresses itself"},
+    {"failover.kill_host", NULL, "is read, but this version calls no such program yet"},
+    {"failover.ping_ips", NULL, "is read, but this version pings none of them yet"},
+    {"failover.on_monitor_loss", "keep", "is read, but this version does not act on keep yet"},
+    {"roles.*.failover.on_monitor_loss", "keep",
+     "is read, but this version does not act on keep yet"},
+    {"mysql.replication.gtid", "off", "is read, but this version replicates with GTID only"},
+    {"mysql.replication.gtid", "false", "is read, but this version replicates with GTID only"},
+    {"hosts.*.mysql.replication.gtid", "off",
+     "is read, but this version replicates with GTID only"},
+    {"hosts.*.mysql.replication.gtid", "false",
+     "is read, but this version replicates with GTID only"},
+    /* not a matter of the version: roles.c leaves these as the cluster has them */
+    {"roles.*.failover.mode", NULL, IN_A_ROLE},
+    {"roles.*.failover.gate", NULL, IN_A_ROLE},
+    {"roles.*.failover.auto_set_online", NULL, IN_A_ROLE},
+    {"roles.*.failover.flap_count", NULL, IN_A_ROLE},
+    {"roles.*.failover.flap_duration", NULL, IN_A_ROLE},
+    {"roles.*.failover.wait_for_other_master", NULL, IN_A_ROLE},
+    {"roles.*.failover.careful_startup", NULL, IN_A_ROLE},
+    {"roles.*.failover.ping_ips", NULL, IN_A_ROLE},
+    {"roles.*.failover.kill_host", NULL, IN_A_ROLE},
+};
+
+static bool unacted_says(const struct tree *t, const char *value)
+{
+    if (value)
+        return t->kind == TREE_TEXT && !strcmp(t->text, value);
+    return t->kind == TREE_TEXT ? *t->text != 0 : t->n != 0;
+}
+
+static void unacted_walk(struct reader *r, const struct unacted *u, const char *where,
+                         const struct tree *t)
+{
+    size_t len = strcspn(where, ".");
+
+    if (!*where) {
+        if (unacted_says(t, u->value))
+            errors_add(&r->conf->warnings, r->file, t->key_line, t->key_column, "%s: %s",
+                       tree_path(t).text, u->why);
+        return;
+    }
+    if (t->kind != TREE_MAP)
+        return;
+    for (const struct tree *one = t->first; one; one = one->next)
+        if (*where == '*' || (strlen(one->key) == len && !memcmp(where, one->key, len)))
+            unacted_walk(r, u, where + len + (where[len] == '.'), one);
+}
+
+void unacted_find(struct reader *r, const struct tree *root)
+{
+    for (size_t i = 0; i < ARRAY_LEN(unacted_all); i++)
+        unacted_walk(r, &unacted_all[i], unacted_all[i].where, root);
+}

@@ -24,6 +24,14 @@ POLL_S = 0.01
 PLAIN = re.compile(r'^[A-Za-z0-9_./-][A-Za-z0-9_./:-]*$')
 
 
+LEASE_S = {'nft': 2.0, 'lifetime': 3.0}
+
+
+def out(gate='nft'):
+    """Design 7: how long after its moment a lease is surely over, seconds."""
+    return LEASE_S[gate] * 1.0204 + {'nft': 0.05, 'lifetime': 1.3}[gate]
+
+
 class Failure(AssertionError):
     """A scenario's expectation that did not come true."""
 
@@ -63,7 +71,6 @@ class Lab:
         self.namespaces, self.hosts, self.clients, self.marks = {}, {}, [], []
         self.recorder = self.switch = None
         self.inodes, self.rows, self.began = set(), 0, now()
-        self.restarted = []  # (what was asked to end, exit code)
 
     # making
 
@@ -173,12 +180,12 @@ class Lab:
 
     def start(self, hamm=True, more_hosts=None, client_addresses=(), **overrides):
         """Everything up: servers, recorder, agents and monitor, all hosts ONLINE, db1 writer."""
+        if hamm and not os.access(self.hamm, os.X_OK):
+            raise Failure(f'{self.hamm}: no such program; build it first')
         self.make_network(more_hosts, client_addresses)
         self.start_servers()
         self.start_recorder()
         if hamm:
-            if not os.access(self.hamm, os.X_OK):
-                raise Failure(f'{self.hamm}: no such program; build it first')
             self.write_config(**overrides)
             self.start_hamm()
 
@@ -363,6 +370,41 @@ class Lab:
         for ip in (WRITER, *READERS):
             self.assert_never_two_holders(ip)
         self.assert_never_two_writers()
+
+    def when(self, host, text, after=0.0):
+        """When the recorder noted this about the host, first after that time; None if never."""
+        return next((e[0] for e in self.recorded()['events']
+                     if e[1] == host and e[2] == text and e[0] > after), None)
+
+    def extra_rows(self, host, than):
+        """Rows of the client that `host` has and `than` has not."""
+        have, other = ({r['id'] for r in self.host(h).sql('SELECT id FROM app.writes')}
+                       for h in (host, than))
+        return sorted(have - other)
+
+    def wait_back(self, name, writer, seconds=15):
+        """An old writer is back: ONLINE and following, or REPLICATION_FAIL with reason.
+
+        A row that was committed there in the very moment of the fault, acknowledged to nobody and
+        received by nobody, makes it diverge; then hamm must say so. Which of the two it was.
+        """
+        host = self.host(name)
+
+        def settled():
+            return (self.state(name) == 'REPLICATION_FAIL' or
+                    self.state(name) == 'ONLINE' and host.follows(writer) and host.read_only())
+        self.wait_until(settled, seconds, f'{name} is back as a replica of {writer}',
+                        self.status_text)
+        if self.state(name) == 'ONLINE':
+            return f'{name} back ONLINE'
+        extra = self.extra_rows(name, writer)
+        self.check(extra, f'{name} is REPLICATION_FAIL though it has no row that {writer} lacks')
+        return f'{name} REPLICATION_FAIL, rightly: it alone has {len(extra)} unacknowledged rows'
+
+    @staticmethod
+    def check(condition, what):
+        if not condition:
+            raise Failure(what)
 
     def assert_nothing_lost(self, client, host):
         lost = client.lost(host)

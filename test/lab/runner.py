@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs scenarios one after the other, each in a laboratory of its own."""
 import argparse
+import functools
+import glob
 import importlib.util
 import os
 import random
@@ -39,20 +41,31 @@ def hold_signals():
         signal.signal(s, signal.SIG_IGN)
 
 
-def scenarios(only):
-    found = []
-    for f in sorted(os.listdir(SCENARIOS)):
-        name, ext = os.path.splitext(f)
-        if ext == '.py' and (not only or any(o in name for o in only)):
-            found.append(name)
-    return found
-
-
 def load(name):
     spec = importlib.util.spec_from_file_location(name, os.path.join(SCENARIOS, name + '.py'))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def scenarios(only):
+    """[(name, function of a lab)]; a file with VARIANTS is several scenarios."""
+    found = []
+    for f in sorted(os.listdir(SCENARIOS)):
+        name, ext = os.path.splitext(f)
+        if ext != '.py':
+            continue
+        run = load(name).run
+        found += [(f'{name}-{v}', functools.partial(run, variant=v))
+                  for v in getattr(load(name), 'VARIANTS', ())] or [(name, run)]
+    return [s for s in found if not only or any(o in s[0] for o in only)]
+
+
+def remove_stale():
+    """Directories of runners that were killed with SIGKILL; the kernel has removed all else."""
+    for d in glob.glob(os.path.join(tempfile.gettempdir(), 'hamm-lab-*-*')):
+        if not os.path.exists(f'/proc/{os.path.basename(d).split("-")[2]}'):
+            shutil.rmtree(d, ignore_errors=True)
 
 
 def tail(path, lines=LOG_LINES):
@@ -92,33 +105,37 @@ def keep(lab):
     signal.pause()
 
 
-def run_one(name, args, template, seed):
+def run_one(name, run, args, template, seed):
     """(passed, line)"""
-    module, lab, began = load(name), None, time.monotonic()
+    lab, began = None, time.monotonic()
     failure, figures, stopped = None, '', None
     try:
         lab = Lab(args.hamm, template, name, args.flavour, args.asan,
                   (lambda t: print(f'    {t}', flush=True)) if args.verbose else None)
         lab.random, lab.minutes = random.Random(seed), args.minutes
-        figures = module.run(lab) or ''
+        figures = run(lab) or ''
         if lab.recorder:
             lab.assert_safe()
         lab.finish()
     except Stopped as e:
         stopped = e
-    except Exception as e:
+    except Exception as e:  # a scenario's own mistake is a failure too
         failure = str(e) if isinstance(e, Failure) else traceback.format_exc()
     hold_signals()
-    if failure:
-        print(f'FAILED {name}: {failure}', flush=True)
-        if lab:
-            show_failure(lab, name)
-            if args.keep:
-                try:
+    left = []
+    try:
+        if failure:
+            print(f'FAILED {name}: {failure}', flush=True)
+            if lab:
+                show_failure(lab, name)
+                if args.keep:
                     keep(lab)
-                except Stopped as e:
-                    stopped = e
-    left = lab.close() if lab else []
+    except Stopped as e:
+        stopped = e
+    finally:
+        hold_signals()
+        if lab:
+            left = lab.close()
     if left:
         failure = failure or 'something is left behind'
         print('LEFT BEHIND: ' + '\n  '.join(left), flush=True)
@@ -126,7 +143,8 @@ def run_one(name, args, template, seed):
         raise stopped
     take_signals()
     took = time.monotonic() - began
-    return not failure, f'{"ok    " if not failure else "FAILED"} {name:24} {took:5.1f} s  {figures}'
+    verdict = 'FAILED' if failure else 'ok    '
+    return not failure, f'{verdict} {name:28} {took:5.1f} s  {figures}'
 
 
 def parse(argv):
@@ -152,23 +170,25 @@ def parse(argv):
 
 def main(argv):
     args = parse(argv)
-    names = scenarios(args.only)
+    found = scenarios(args.only)
     if args.list:
-        for name in names:
-            print(f'{name:24} {(load(name).run.__doc__ or "").strip().splitlines()[0]}')
+        for name, run in found:
+            doc = getattr(run, 'func', run).__doc__ or ''
+            print(f'{name:28} {doc.strip().splitlines()[0]}')
         return 0
-    if not names:
+    if not found:
         sys.exit(f'no scenario is named like {args.only}')
     fail_if_not_root()
+    remove_stale()
     take_signals()
     passed = failed = 0
     template = tempfile.mkdtemp(prefix=f'hamm-lab-{os.getpid()}-template-')
     try:
         server.make_template(template)
         for i in range(args.repeat):
-            for name in names:
+            for name, run in found:
                 seed = args.seed if args.seed is not None else random.randrange(1 << 30)
-                good, line = run_one(name, args, template, seed)
+                good, line = run_one(name, run, args, template, seed)
                 passed, failed = passed + good, failed + (not good)
                 print(line + ('' if good else f'  (--seed {seed})'), flush=True)
     except Stopped as e:

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from lab.lab import WRITER
+
+
+def run(lab):
+    """kill -9 of the writer's mysqld under load: db2 takes over.
+
+    The agent saw mysqld die, so nobody waits for a lease. db2 has the address and is writable,
+    db3 follows it, every acknowledged row is there.
+    """
+    lab.start()
+    client = lab.client()
+    lab.sleep(0.5 + lab.random.uniform(0, 0.5))
+    at = lab.host('db1').kill_mysqld()
+    lab.wait_writer('db2')
+    client.wait_acked(50, server='db2')
+    lab.wait_until(lambda: lab.host('db3').follows('db2'), 10, 'db3 follows db2', lab.status_text)
+    client.stop()
+    gap = client.gap(at - 0.1)[0]
+    lab.check(gap < 2, f'the client waited {gap:.2f} s; a crash is proven, not silence')
+    lab.assert_nothing_lost(client, 'db2')
+    lab.check(lab.state('db1') == 'HARD_OFFLINE', f'db1 is {lab.state("db1")}')
+    lab.check(WRITER not in lab.host('db1').addresses(), 'db1 has kept the address')
+    return f'gap {gap:.3f} s'

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from lab.lab import LEASE_S, WRITER, out
+
+VARIANTS = ('nft', 'lifetime')
+
+
+def run(lab, variant):
+    """SIGSTOP of the writer's agent: the kernel keeps the lease, not the process.
+
+    Nobody can close writes on db1 (its mysqld is up and open), but after the lease it is reached
+    by nobody at the address; only then db2 takes over. Woken up, the agent fences before anything
+    else. With the nftables gate, and with nothing but the address's own lifetime.
+    """
+    lab.start(failover={'gate': variant, 'lease': f'{LEASE_S[variant]:.0f}s'})
+    one = lab.host('db1')
+    client = lab.client()
+    lab.sleep(0.5 + lab.random.uniform(0, 0.5))
+    at = one.stop('agent')
+    lab.wait_writer('db2', 20)
+    client.wait_acked(50, server='db2')
+    last, taken = lab.last_seen(WRITER, 'db1'), lab.first_seen(WRITER, 'db2', at)
+    lab.check(last - at <= out(variant) + 0.1, f'db1 was reached {last - at:.2f} s after the stop')
+    lab.check(last < taken, 'db2 took the address before db1 was out')
+    gap = client.gap(at - 0.1)[0]
+    lab.sleep(lab.random.uniform(0, 1))
+
+    woken = one.cont('agent')
+    lab.wait_until(one.read_only, 3, 'the woken agent turns db1 read-only', lab.status_text)
+    fenced = lab.when('db1', 'server: read_only=1', woken) or woken
+    back = lab.wait_back('db1', 'db2')
+    client.wait_acked()
+    client.stop()
+    lab.check(lab.last_seen(WRITER, 'db1') <= last, 'db1 answered for the address again')
+    lab.check(lab.writer() == 'db2', 'the role moved when the agent came back')
+    lab.assert_nothing_lost(client, 'db2')
+    return (f'gap {gap:.2f} s, db1 reached for {last - at:.2f} s more, db2 {taken - last:.2f} s '
+            f'later, fenced {fenced - woken:.2f} s after waking, {back}')

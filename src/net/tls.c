@@ -16,6 +16,7 @@ enum { TLS_IDENTITY_MAX = 5 + 32 + 1 + TLS_FINGERPRINT_LEN };
 static const uint8_t tls_suite[2] = {0x13, 0x01};
 #define TLS_SUITE_NAME "TLS_AES_128_GCM_SHA256"
 /* Content types of a first record (RFC 8446, 5.1). */
+enum { TLS_HEAD = 5 /* bytes of a record's header, the last two its length */ };
 enum { TLS_RECORD_ALERT = 21, TLS_RECORD_HANDSHAKE = 22 };
 
 struct net_tls {
@@ -34,6 +35,8 @@ struct tls_conn {
     bool server;
     unsigned key; /* what a client offers */
     int first;    /* first byte that came; -1: none yet */
+    uint8_t head[TLS_HEAD];
+    size_t head_n, rest; /* of the record that is coming in: header bytes here, bytes to go */
     enum tls_offer offer;
     char offered[TLS_IDENTITY_MAX + 1]; /* foreign identity in our own form; else "" */
 };
@@ -137,8 +140,6 @@ static bool tls_ctx_set_up(SSL_CTX *ctx)
     SSL_CTX_clear_options(ctx, SSL_OP_ALLOW_NO_DHE_KEX | SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    /* A server that comes with a certificate instead of the key: no authority is trusted. */
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_psk_use_session_callback(ctx, tls_on_offer);
     SSL_CTX_set_psk_find_session_callback(ctx, tls_on_find);
     return true;
@@ -226,8 +227,11 @@ struct tls_conn *tls_conn_new(struct net_tls *t, bool server, unsigned key)
     CHECK(SSL_set_app_data(c->ssl, c) == 1);
     if (server)
         SSL_set_accept_state(c->ssl);
-    else
+    else {
         SSL_set_connect_state(c->ssl);
+        /* A server that comes with a certificate instead of the key: no authority is trusted. */
+        SSL_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
+    }
     return c;
 }
 
@@ -240,6 +244,27 @@ void tls_conn_free(struct tls_conn *c)
     free(c);
 }
 
+/* OpenSSL doesn't tell whether a record is half there (SSL_has_pending says no), so count. */
+static void tls_count(struct tls_conn *c, const uint8_t *data, size_t len)
+{
+    while (len) {
+        size_t take = 1;
+
+        if (c->rest) {
+            take = len < c->rest ? len : c->rest;
+            c->rest -= take;
+        } else {
+            c->head[c->head_n++] = *data;
+            if (c->head_n == TLS_HEAD) {
+                c->rest = (size_t)c->head[3] << 8 | c->head[4];
+                c->head_n = 0;
+            }
+        }
+        data += take;
+        len -= take;
+    }
+}
+
 bool tls_conn_feed(struct tls_conn *c, const void *data, size_t len)
 {
     size_t put;
@@ -248,6 +273,7 @@ bool tls_conn_feed(struct tls_conn *c, const void *data, size_t len)
         return true;
     if (c->first < 0)
         c->first = *(const uint8_t *)data;
+    tls_count(c, data, len);
     return BIO_write_ex(c->in, data, len, &put) == 1 && put == len;
 }
 
@@ -363,5 +389,5 @@ size_t tls_conn_out(struct tls_conn *c, void *to, size_t size)
 
 bool tls_conn_partial(const struct tls_conn *c)
 {
-    return BIO_ctrl_pending(c->in) > 0 || SSL_has_pending(c->ssl);
+    return c->head_n > 0 || c->rest > 0;
 }

@@ -51,5 +51,5 @@ int tls_conn_write(struct tls_conn *c, const void *data, size_t len, struct err 
 void tls_conn_end(struct tls_conn *c); /* says goodbye (close_notify); then tls_conn_out */
 /* Takes up to `size` bytes for the wire; 0 when there are no more. */
 size_t tls_conn_out(struct tls_conn *c, void *to, size_t size);
-/* Bytes of an incomplete record have come. */
+/* A record has begun to come in and is not complete. */
 bool tls_conn_partial(const struct tls_conn *c);

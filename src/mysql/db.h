@@ -77,7 +77,9 @@ void *db_owner(const struct db *db);
  * (NULL: nobody). Never waits for the server. */
 void db_close(struct db *db, void (*closed)(void *owner));
 
-/* From CLOSED. Ends in DB_OK and IDLE, or in CLOSED. done is never called before it returns. */
+/* From CLOSED. The session gets sql_mode='', autocommit=1, a long wait_timeout and
+ * lock_wait_timeout=1. Ends in DB_OK and IDLE, or in CLOSED. done is never called before it
+ * returns. */
 void db_connect(struct db *db, int64_t deadline_ms, db_done_fn done);
 /* From IDLE. sql is copied. done is never called before it returns. */
 void db_query(struct db *db, const char *sql, int64_t deadline_ms, db_done_fn done);
@@ -103,6 +105,6 @@ const char *db_named(const struct db_result *r, unsigned row, const char *column
 /* -1 if there is none; case does not matter. */
 int db_column(const struct db_result *r, const char *column);
 
-/* Puts text in quotes for a statement, ' and \ escaped (right in sql_mode NO_BACKSLASH_ESCAPES off,
- * which db_connect sets). Returns the length needed as snprintf does; text is NUL-terminated. */
+/* Puts text in quotes for a statement, ' and \ escaped (right in the sql_mode that
+ * db_connect sets). Returns the length needed as snprintf does; text is NUL-terminated. */
 size_t db_quote(char *to, size_t size, const char *text);

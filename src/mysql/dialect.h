@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * What the two flavours call things: one table of statements each, and how to read the answers.
- * MariaDB 10.6 to 11.8, MySQL 8.0.22 to 9.x. The table is chosen by what the server says it is.
+ * MariaDB 10.6 to 11.8, MySQL 8.0.23 to 9.x. The table is chosen by what the server says it is.
  * Pure but for malloc. */
 #pragma once
 
@@ -26,7 +26,6 @@ enum stmt {
     STMT_READ_ONLY_OFF, /* %s: a wall time, seconds with fraction: later than that it changes
                            nothing */
     STMT_READ_ONLY_ASK, /* columns read_only, super_read_only */
-    STMT_LOCK_WAIT,     /* a SET READ_ONLY of this session waits one second at most */
     STMT_N
 };
 
@@ -48,7 +47,6 @@ struct repl_status {
                             (a position), MySQL Retrieved_Gtid_Set */
     char read_file[256], exec_file[256]; /* coordinates in the source's binary log */
     uint64_t read_pos, exec_pos;
-    bool applier_idle; /* it says it has read all of the relay log */
 };
 
 /* What a server says about itself. Zeroed is empty; owns its texts. */
@@ -113,6 +111,10 @@ struct follow {
 /* Owned text (caller frees), secrets in it: never shown. NULL: longer than a statement may be. */
 char *dialect_follow_sql(const struct dialect *d, const struct follow *f) MUST_CHECK;
 
+/* Is all of `want` in `have`? Positions on MariaDB, sets on MySQL. 1 yes, 0 no, else as gtid_parse.
+ */
+int dialect_reached(const struct dialect *d, const char *have, const char *want,
+                    struct err *e) MUST_CHECK;
 /* Has all that was received been applied? executed: gtid_state on MySQL, gtid_slave_pos on MariaDB.
  * By GTID where replication uses it, else by coordinates. 1 yes, 0 no, -EINVAL unreadable. */
 int dialect_drained(const struct dialect *d, const struct repl_status *s, const char *executed,

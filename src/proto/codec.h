@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * struct msg <-> one JSON object, the content of one frame. Pure. Each message is described once,
- * in a table in codec.c; keys are the names of the fields, "t" is the kind.
+ * in a table in fields.c; keys are the names of the fields, "t" is the kind.
  *
  * Hosts and slots travel by name. A set of hosts inside a list is an array of indices into the
  * message's own "hosts" list of names: 64 slots with 64 members each would not fit a frame

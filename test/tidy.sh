@@ -8,9 +8,9 @@ cd "${1:-$(dirname "$0")/..}" || exit 1
 failed=0
 
 code=$(find src test -name '*.[ch]' | sort)
-scripts=$(find .ci test docker config -type f 2>/dev/null \
+scripts=$(find .ci test docker config -type f \
     \( -name '*.py' -o -name '*.sh' -o -name '*.cmake' -o -name '*.sql' -o -path '*/run' \
-    -o -name demo \) | sort)
+    -o -name demo \) 2>/dev/null | sort)
 
 # shellcheck disable=SC2086
 awk '

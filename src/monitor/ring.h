@@ -3,6 +3,7 @@
  * Memory only: after a restart it begins anew. */
 #pragma once
 
+#include "base/check.h"
 #include "engine/engine.h"
 
 enum { RING_MAX = 1000 };

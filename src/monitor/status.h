@@ -5,6 +5,7 @@
  * Texts are the caller's to free(); NULL only when memory ran out. */
 #pragma once
 
+#include "base/check.h"
 #include "engine/engine.h"
 
 struct conf;
@@ -23,14 +24,15 @@ struct status_conf {
     } slot[SLOTS_MAX];
 };
 
-/* From the configuration; slots are found by the names the engine uses ("writer",
- * "reader/10.77.0.103"). 0 or -ENOMEM. */
-int status_conf_init(struct status_conf *s, const struct conf *c,
-                     const struct names *names) MUST_CHECK;
+/* From the configuration; hosts and slots stand in its order (conf/slot.h). 0 or -ENOMEM. */
+int status_conf_init(struct status_conf *s, const struct conf *c) MUST_CHECK;
 void status_conf_free(struct status_conf *s); /* repeatable */
 
 /* One JSON object, compact, no newline. hosts[].gtid is the last one known, also of a host whose
- * agent is down; read_only and source are null then: they may have changed. */
+ * agent is down; read_only and source are null then: they may have changed. Besides the fields of
+ * the design: time, health, why (sentences), reigning, passive_why, writer (a host known to be open
+ * for writes, or null), move; of a host agent_since, gate, mysqld, problem, extra_gtid, flapping;
+ * of a role held (its agent says so), waiting (what it waits for). */
 char *status_json(const struct engine *e, const struct status_conf *s) MUST_CHECK;
 /* MMM's `show`, byte for byte. */
 char *status_show(const struct engine *e, const struct status_conf *s) MUST_CHECK;

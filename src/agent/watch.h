@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Watches one server process by its pid. A big mysqld takes 80 ms per GB to be torn down, and until
  * then its port accepts connections and its pidfd is silent; but the flags in its /proc stat say at
- * once that it is on its way out. So: the flags are read every WATCH_POLL_MS, and the pidfd tells
- * the end. Both pin the process itself; another one that gets the same pid is never mistaken. */
+ * once that it is on its way out. So the flags are read: every WATCH_POLL_MS, or, where the kernel
+ * (6.9) tells the end of single threads, when one of two pinned threads ends (at most one of the
+ * two can be the one that does the tearing down) and otherwise every WATCH_CALM_MS only. The pidfd
+ * tells the end. All of it is tied to the process itself; another one that gets the same pid is
+ * never mistaken for it. */
 #pragma once
 
 #include "base/check.h"
 #include "base/err.h"
 #include "loop/closer.h"
 
-#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <uv.h>
 
-#define WATCH_POLL_MS 4
+#define WATCH_POLL_MS 5
+#define WATCH_CALM_MS                                                                              \
+    50 /* for a process that dies slowly with all threads alive: writing a core                    \
+        */
+#define WATCH_PINS 2
 
 enum watch_event {
     WATCH_BEGAN_EXIT, /* it will never run again, whatever its port says; skipped if it was quick */
@@ -33,10 +40,13 @@ struct watch { /* the owner's memory, until watch_stop's done */
     watch_event_fn on_event;
     /* private from here */
     int pidfd, stat;
-    bool began;
     char how[64];
     uv_timer_t tick;
     uv_poll_t end;
+    int nest; /* an epoll of the threads' pidfds; -1: this kernel has none */
+    int pin[WATCH_PINS];
+    int64_t pin_ms; /* CLOCK_NEVER: pinned; else try from this moment on */
+    uv_poll_t threads;
     struct closer closer;
     void (*stopped)(struct watch *w);
 };

@@ -271,8 +271,10 @@ static void listen_on_ready(uv_poll_t *poll, int status, int events)
         case ENFILE:
         case ENOBUFS:
         case ENOMEM:
-            listen_no_room(l, -errno);
-            return; /* comes again by itself, poll is level-triggered */
+            /* Linux says EMFILE before it looks whether anybody waits; only poll knows that. */
+            if (i == 0)
+                listen_no_room(l, -errno);
+            return;
         case EBADF:
         case EINVAL:
         case ENOTSOCK:

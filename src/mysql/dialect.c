@@ -179,7 +179,6 @@ enum repl_column {
     REPL_READ_POS,
     REPL_EXEC_FILE,
     REPL_EXEC_POS,
-    REPL_STATE,
     REPL_N
 };
 static const char *const repl_columns[2][REPL_N] = {
@@ -196,7 +195,6 @@ static const char *const repl_columns[2][REPL_N] = {
         [REPL_READ_POS] = "Read_Source_Log_Pos",
         [REPL_EXEC_FILE] = "Relay_Source_Log_File",
         [REPL_EXEC_POS] = "Exec_Source_Log_Pos",
-        [REPL_STATE] = "Replica_SQL_Running_State",
     },
     {
         [REPL_HOST] = "Master_Host",
@@ -211,7 +209,6 @@ static const char *const repl_columns[2][REPL_N] = {
         [REPL_READ_POS] = "Read_Master_Log_Pos",
         [REPL_EXEC_FILE] = "Relay_Master_Log_File",
         [REPL_EXEC_POS] = "Exec_Master_Log_Pos",
-        [REPL_STATE] = "Slave_SQL_Running_State",
     },
 };
 
@@ -261,6 +258,8 @@ int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct
     dialect_own(&s->received, db_named(r, row, name[REPL_RECEIVED]));
     dialect_copy(s->read_file, sizeof s->read_file, db_named(r, row, name[REPL_READ_FILE]));
     dialect_copy(s->exec_file, sizeof s->exec_file, db_named(r, row, name[REPL_EXEC_FILE]));
+    dialect_copy(s->relay_file, sizeof s->relay_file, db_named(r, row, "Relay_Log_File"));
+    s->relay_pos = dialect_number(db_named(r, row, "Relay_Log_Pos"));
     s->read_pos = dialect_number(db_named(r, row, name[REPL_READ_POS]));
     s->exec_pos = dialect_number(db_named(r, row, name[REPL_EXEC_POS]));
     return 0;

@@ -47,6 +47,8 @@ struct repl_status {
                             (a position), MySQL Retrieved_Gtid_Set */
     char read_file[256], exec_file[256]; /* coordinates in the source's binary log */
     uint64_t read_pos, exec_pos;
+    char relay_file[256]; /* where the applier stands in its own relay log */
+    uint64_t relay_pos;
 };
 
 /* What a server says about itself. Zeroed is empty; owns its texts. */

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Replication: drain it, point it elsewhere, stop it, start it.
+ *
+ * The trap here is MariaDB's: with GTID, starting a thread while both are stopped throws the relay
+ * log away, and with it what was received and not yet applied (seen on 10.11). So a stopped applier
+ * is started while the receiver still runs; and where both are stopped already, the applier is
+ * taken through its own relay log by position, then GTID is switched on again. CHANGE MASTER, which
+ * throws it away too, comes only when all is applied. */
+#include "mysql/job_steps.h"
+
+#include "gtid/gtid.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_SLICE "0.2" /* seconds the server waits for the applier before we look again */
+
+static void dr_start(struct job *j, const struct db_result *r);
+static void dr_look(struct job *j, const struct db_result *r);
+static void dr_wait(struct job *j, const struct db_result *r);
+
+/* ---- questions ---- */
+
+static const char *dr_applied(const struct job *j)
+{
+    return j->dialect->mariadb ? j->facts.gtid_slave_pos : j->facts.gtid_state;
+}
+
+/* Has all that was received been applied? -1: the job has ended. */
+static int dr_drained(struct job *j)
+{
+    struct repl_status s = j->facts.repl;
+    struct err e;
+    int drained;
+
+    s.using_gtid = s.using_gtid || j->salvaging;
+    drained = dialect_drained(j->dialect, &s, dr_applied(j), &e);
+    if (drained < 0)
+        job_fail(j, 0, "%s", e.msg);
+    return drained;
+}
+
+/* Is `reach` among what was applied (or, with received, what was received or applied)? */
+static int dr_reached(struct job *j, bool received)
+{
+    enum gtid_flavour flavour = j->dialect->mariadb ? GTID_MARIADB_POS : GTID_MYSQL;
+    const char *const have[] = {
+        dr_applied(j),
+        j->facts.gtid_binlog_pos, /* MariaDB: what this server wrote itself; else "" */
+        received && j->facts.repl.configured ? j->facts.repl.received : "",
+    };
+    struct gtid_set want, sum = {.flavour = flavour}, more;
+    struct err e;
+
+    if (!j->args.reach)
+        return 1;
+    if (gtid_parse(j->args.reach, flavour, &want, &e) < 0) {
+        job_fail(j, 0, "%s", e.msg);
+        return -1;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(have); i++) {
+        if (gtid_parse(have[i], flavour, &more, &e) < 0 || gtid_merge(&sum, &more, &sum) < 0) {
+            job_fail(j, 0, "GTID set of the server: too many ranges, or unreadable");
+            return -1;
+        }
+    }
+    return gtid_subset(&want, &sum);
+}
+
+static bool dr_broken(struct job *j)
+{
+    const struct repl_status *s = &j->facts.repl;
+
+    if (!s->sql_errno)
+        return false;
+    job_fail(j, s->sql_errno,
+             "the applier stopped on an error, with transactions left to apply: %u: %s",
+             s->sql_errno, s->sql_error);
+    return true;
+}
+
+/* ---- drained: stop, and GTID on again if it was switched off to save the relay log ---- */
+
+static void dr_restored(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    j->salvaging = false;
+    job_observe(j, j->drained);
+}
+
+static void dr_stopped(struct job *j, const struct db_result *r)
+{
+    if (j->salvaging)
+        job_ask(j, "CHANGE MASTER TO MASTER_USE_GTID", "CHANGE MASTER TO MASTER_USE_GTID=slave_pos",
+                dr_restored);
+    else
+        dr_restored(j, r);
+}
+
+static void dr_stop(struct job *j)
+{
+    job_ask(j, j->dialect->text[STMT_STOP_BOTH], j->dialect->text[STMT_STOP_BOTH], dr_stopped);
+}
+
+/* ---- the receiver is stopped: wait for the applier ---- */
+
+static void dr_waited(struct job *j, const struct db_result *r)
+{
+    if (r->error)
+        job_fail_sql(j, r);
+    else
+        job_observe(j, dr_wait);
+}
+
+static void dr_look_again(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_observe(j, dr_wait);
+}
+
+/* By GTID the server says when it is there; by coordinates it must be asked. */
+static void dr_sleep(struct job *j)
+{
+    const struct repl_status *s = &j->facts.repl;
+    size_t size = 2 * strlen(s->received) + 128;
+    char *sql, *quoted;
+
+    if (!s->using_gtid) {
+        job_pause(j, JOB_POLL_MS, dr_look_again);
+        return;
+    }
+    sql = malloc(size);
+    quoted = malloc(size);
+    CHECK(sql && quoted);
+    db_quote(quoted, size, s->received);
+    snprintf(sql, size, "SELECT %s(%s, " WAIT_SLICE ")",
+             j->dialect->mariadb ? "MASTER_GTID_WAIT" : "WAIT_FOR_EXECUTED_GTID_SET", quoted);
+    free(quoted);
+    job_try(j, "waiting for the applier", sql, dr_waited);
+    free(sql);
+}
+
+static void dr_wait(struct job *j, const struct db_result *r)
+{
+    const struct repl_status *s = &j->facts.repl;
+    int drained = dr_drained(j);
+
+    (void)r;
+    if (drained < 0)
+        return;
+    if (drained) {
+        dr_stop(j);
+        return;
+    }
+    if (dr_broken(j))
+        return;
+    if (!s->sql_running) {
+        job_fail(j, 0, "somebody stopped the applier, with transactions left to apply");
+        return;
+    }
+    if (s->using_gtid)
+        job_why(j, "received %s, applied %s", s->received, dr_applied(j));
+    else
+        job_why(j, "received up to %s:%" PRIu64 ", applied up to %s:%" PRIu64, s->read_file,
+                s->read_pos, s->exec_file, s->exec_pos);
+    dr_sleep(j);
+}
+
+static void dr_receiver_stopped(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_observe(j, dr_wait);
+}
+
+/* ---- before that: the applier must run, and `reach` must have come ---- */
+
+static void dr_applier_started(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_observe(j, j->salvaging ? dr_wait : dr_look);
+}
+
+static void dr_start_applier(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_ask(j, j->dialect->text[STMT_START_APPLIER], j->dialect->text[STMT_START_APPLIER],
+            dr_applier_started);
+}
+
+/* Both threads stopped, relay log not empty, MariaDB with GTID. */
+static void dr_salvage(struct job *j)
+{
+    const struct repl_status *s = &j->facts.repl;
+    char file[2 * sizeof s->relay_file + 3], sql[sizeof file + 128];
+
+    j->salvaging = true;
+    db_quote(file, sizeof file, s->relay_file);
+    snprintf(sql, sizeof sql,
+             "CHANGE MASTER TO MASTER_USE_GTID=no, RELAY_LOG_FILE=%s, RELAY_LOG_POS=%" PRIu64, file,
+             s->relay_pos);
+    job_ask(j, "CHANGE MASTER TO RELAY_LOG_FILE", sql, dr_start_applier);
+}
+
+/* The applier does not run. */
+static void dr_applier_stopped(struct job *j)
+{
+    const struct repl_status *s = &j->facts.repl;
+    int drained = dr_drained(j);
+
+    if (drained < 0)
+        return;
+    if (s->io == REPL_IO_NO && drained)
+        dr_stop(j);
+    else if (dr_broken(j))
+        return;
+    else if (s->io == REPL_IO_NO && j->dialect->mariadb && s->using_gtid)
+        dr_salvage(j);
+    else
+        dr_start_applier(j, NULL);
+}
+
+static void dr_look(struct job *j, const struct db_result *r)
+{
+    const struct repl_status *s = &j->facts.repl;
+    int reached;
+
+    (void)r;
+    if (!s->configured) {
+        j->drained(j, NULL);
+        return;
+    }
+    reached = dr_reached(j, true);
+    if (reached < 0)
+        return;
+    if (!reached && s->io == REPL_IO_NO) {
+        job_fail(j, s->io_errno, "%s has not been received, and the receiver is stopped%s%s",
+                 j->args.reach, s->io_error[0] ? ": " : "", s->io_error);
+        return;
+    }
+    if (!s->sql_running) {
+        dr_applier_stopped(j);
+        return;
+    }
+    if (!reached) {
+        job_why(j, "%s has not been received%s%s", j->args.reach, s->io_error[0] ? ": " : "",
+                s->io_error);
+        job_pause(j, JOB_POLL_MS, dr_start);
+        return;
+    }
+    if (s->io == REPL_IO_NO)
+        dr_wait(j, NULL);
+    else
+        job_ask(j, j->dialect->text[STMT_STOP_RECEIVER], j->dialect->text[STMT_STOP_RECEIVER],
+                dr_receiver_stopped);
+}
+
+/* ---- STOP_DRAIN ---- */
+
+static void sd_drained(struct job *j, const struct db_result *r)
+{
+    int reached = dr_reached(j, false);
+
+    (void)r;
+    if (reached < 0)
+        return;
+    if (!reached)
+        job_fail(j, 0, "%s has not been reached: applied %s", j->args.reach, dr_applied(j));
+    else if (j->facts.repl.configured)
+        job_end(j, "replication stopped, everything received is applied");
+    else
+        job_end(j, "there is no replication to stop");
+}
+
+static void dr_start(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_observe(j, dr_look);
+}
+
+void job_stop_drain(struct job *j, const struct db_result *r)
+{
+    j->drained = sd_drained;
+    dr_start(j, r);
+}
+
+/* ---- FOLLOW ---- */
+
+static void fo_ask_again(struct job *j, const struct db_result *r);
+
+static void fo_wait(struct job *j, const struct db_result *r)
+{
+    const struct repl_status *s = &j->facts.repl;
+
+    (void)r;
+    if (s->sql_errno || !s->sql_running)
+        job_fail(j, s->sql_errno, "follows %s:%u, but the applier is stopped%s%s", s->source_host,
+                 s->source_port, s->sql_error[0] ? ": " : "", s->sql_error);
+    else if (s->io == REPL_IO_YES)
+        job_end(j, "follows %s:%u", s->source_host, s->source_port);
+    else if (s->io == REPL_IO_NO)
+        job_fail(j, s->io_errno, "the receiver from %s:%u stopped%s%s", s->source_host,
+                 s->source_port, s->io_error[0] ? ": " : "", s->io_error);
+    else {
+        job_why(j, "the receiver is not connected to %s:%u%s%s", s->source_host, s->source_port,
+                s->io_error[0] ? ": " : "", s->io_error);
+        job_pause(j, JOB_POLL_MS, fo_ask_again);
+    }
+}
+
+static void fo_ask_again(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_observe(j, fo_wait);
+}
+
+static void fo_changed(struct job *j, const struct db_result *r)
+{
+    if (r->number == 1064) /* such an error quotes the statement, and with it the password */
+        job_fail(j, r->number, "%s: the server does not understand the statement (1064)", j->doing);
+    else if (r->error)
+        job_fail_sql(j, r);
+    else
+        job_ask(j, j->dialect->text[STMT_START_BOTH], j->dialect->text[STMT_START_BOTH],
+                fo_ask_again);
+}
+
+static void fo_change(struct job *j)
+{
+    char *sql = dialect_follow_sql(j->dialect, &j->args.follow);
+
+    if (!sql) {
+        job_fail(j, 0, "the source's settings are too long");
+        return;
+    }
+    job_try(j, j->dialect->mariadb ? "CHANGE MASTER" : "CHANGE REPLICATION SOURCE", sql,
+            fo_changed);
+    explicit_bzero(sql, strlen(sql));
+    free(sql);
+}
+
+static void fo_positioned(struct job *j, const struct db_result *r)
+{
+    if (r->number == 1947)
+        job_fail(
+            j, r->number,
+            "gtid_slave_pos can't be set: it would lie before this server's own binary log (%s); "
+            "this server wrote transactions of its own: %s",
+            j->facts.gtid_binlog_pos, r->text);
+    else if (r->error)
+        job_fail_sql(j, r);
+    else
+        fo_change(j);
+}
+
+/* An old master has written its binary log and applied nothing: it must not start from nothing. */
+static void fo_position(struct job *j)
+{
+    struct gtid_set applied, written, sum;
+    size_t size = GTID_TEXT_MAX + 64;
+    struct err e;
+    char *sql;
+    int at;
+
+    if (gtid_parse(j->facts.gtid_slave_pos, GTID_MARIADB_POS, &applied, &e) < 0 ||
+        gtid_parse(j->facts.gtid_binlog_pos, GTID_MARIADB_POS, &written, &e) < 0) {
+        job_fail(j, 0, "%s", e.msg);
+        return;
+    }
+    if (gtid_merge(&applied, &written, &sum) < 0) {
+        job_fail(j, 0, "GTID positions: too many domains");
+        return;
+    }
+    if (gtid_equal(&sum, &applied)) {
+        fo_change(j);
+        return;
+    }
+    sql = malloc(size);
+    CHECK(sql);
+    at = snprintf(sql, size, "SET GLOBAL gtid_slave_pos='");
+    gtid_format(&sum, sql + at, GTID_TEXT_MAX);
+    strcat(sql + at, "'");
+    job_try(j, "SET GLOBAL gtid_slave_pos", sql, fo_positioned);
+    free(sql);
+}
+
+static void fo_drained(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    if (j->dialect->mariadb && !j->args.follow.log_file)
+        fo_position(j);
+    else
+        fo_change(j);
+}
+
+static void fo_look(struct job *j, const struct db_result *r)
+{
+    const struct repl_status *s = &j->facts.repl;
+    const struct follow *f = &j->args.follow;
+
+    if (s->configured && s->io == REPL_IO_YES && s->sql_running && s->using_gtid && !f->log_file &&
+        s->source_port == f->port && strcmp(s->source_host, f->host) == 0 &&
+        (!f->user || strcmp(s->source_user, f->user) == 0))
+        job_end(j, "follows %s:%u already", f->host, f->port);
+    else
+        dr_look(j, r);
+}
+
+void job_follow(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    CHECK(j->args.follow.host && j->args.follow.port);
+    j->drained = fo_drained;
+    job_observe(j, fo_look);
+}
+
+/* ---- STOP_REPLICA, START_REPLICA ---- */
+
+static void sr_stop_seen(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_end(j,
+            j->facts.repl.configured ? "replication stopped" : "there is no replication to stop");
+}
+
+static void sr_stopped(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_observe(j, sr_stop_seen);
+}
+
+static void sr_stop_look(struct job *j, const struct db_result *r)
+{
+    const struct repl_status *s = &j->facts.repl;
+
+    if (!s->configured || (s->io == REPL_IO_NO && !s->sql_running))
+        sr_stop_seen(j, r);
+    else
+        job_ask(j, j->dialect->text[STMT_STOP_BOTH], j->dialect->text[STMT_STOP_BOTH], sr_stopped);
+}
+
+void job_stop_replica(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_observe(j, sr_stop_look);
+}
+
+static void sr_start_seen(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_end(j, "replication started");
+}
+
+static void sr_started(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_observe(j, sr_start_seen);
+}
+
+void job_start_replica(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_ask(j, j->dialect->text[STMT_START_BOTH], j->dialect->text[STMT_START_BOTH], sr_started);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Inside of a job. A procedure is a chain of steps: each gets the answer to the statement before
+ * it, and ends by doing exactly one of job_ask, job_try, job_pause, job_observe or job_end, which
+ * name the step that comes next. Whatever the steps don't handle (no connection, an SQL error, the
+ * deadline, cancelling) ends the job in one place. */
+#pragma once
+
+#include "loop/closer.h"
+#include "mysql/job.h"
+
+#define JOB_POLL_MS       20
+#define JOB_KILLS_MAX     512 /* in one pass; more are killed in the next */
+#define JOB_ABANDONED_MAX 8
+
+/* r: the answer, NULL after job_pause and job_observe. */
+typedef void (*job_step_fn)(struct job *j, const struct db_result *r);
+
+struct job {
+    uv_loop_t *loop;
+    struct job_opts opts; /* texts owned */
+    struct db *db;
+    uv_timer_t timer;
+    struct closer closer;
+    void (*closed)(void *owner);
+
+    const struct dialect *dialect;         /* of the connection that is up */
+    uint64_t abandoned[JOB_ABANDONED_MAX]; /* connections given up while opening writes */
+    unsigned abandoned_n;
+
+    /* the running job */
+    job_done_fn done; /* NULL: none runs */
+    enum job_kind kind;
+    struct job_args args; /* texts owned */
+    int64_t until_ms;     /* CLOCK_BOOTTIME */
+    job_step_fn then;     /* after the answer */
+    job_step_fn observed; /* after job_observe */
+    const char *doing;    /* the statement that is out, for sentences */
+    bool tolerant;        /* job_try */
+    bool cancelled;
+    bool opening; /* the statement that opens writes is out */
+    struct server_facts facts;
+    bool facts_seen;
+    char why[700]; /* what is still in the way, for the sentence at the deadline */
+
+    /* READ_ONLY */
+    bool holds; /* read back as on */
+    unsigned killed, kill_n, kill_at, clients, spared_n;
+    uint64_t kill[JOB_KILLS_MAX], spared[JOB_KILLS_MAX];
+
+    /* STOP_DRAIN, FOLLOW */
+    bool by_gtid, salvaging;
+    job_step_fn drained;
+};
+
+/* The statement's answer goes to `then`; any failure ends the job. */
+void job_ask(struct job *j, const char *doing, const char *sql, job_step_fn then);
+/* The same, but `then` also gets DB_SQL and DB_DENIED answers. */
+void job_try(struct job *j, const char *doing, const char *sql, job_step_fn then);
+void job_pause(struct job *j, int64_t ms, job_step_fn then);
+/* Facts, replica status and coordinates into j->facts. */
+void job_observe(struct job *j, job_step_fn then);
+void job_end(struct job *j, const char *fmt, ...) PRINTF_LIKE(2, 3); /* well */
+void job_fail(struct job *j, unsigned number, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* An SQL error answer ends the job. */
+void job_fail_sql(struct job *j, const struct db_result *r);
+void job_why(struct job *j, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* First steps. */
+void job_read_only(struct job *j, const struct db_result *r);
+void job_writable(struct job *j, const struct db_result *r);
+void job_stop_drain(struct job *j, const struct db_result *r);
+void job_follow(struct job *j, const struct db_result *r);
+void job_stop_replica(struct job *j, const struct db_result *r);
+void job_start_replica(struct job *j, const struct db_result *r);

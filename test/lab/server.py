@@ -43,7 +43,8 @@ def make_template(directory):
     made = subprocess.run(
         ['mariadb-install-db', '--no-defaults', '--user=root', f'--datadir={directory}',
          '--auth-root-authentication-method=socket', '--auth-root-socket-user=root',
-         '--skip-test-db', '--innodb-log-file-size=8M', '--innodb-buffer-pool-size=16M'],
+         '--skip-test-db', '--skip-name-resolve', '--force', '--innodb-log-file-size=8M',
+         '--innodb-buffer-pool-size=16M'],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode:
         raise RuntimeError(f'mariadb-install-db: {made.stdout}')

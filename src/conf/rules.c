@@ -36,7 +36,8 @@ static void rules_peer(struct reader *r, const struct tree *t, unsigned i, unsig
         settings_bad(r, given, "%s cannot be its own peer; name the other master", h->name);
     else if (peer->mode == CONF_HOST_REPLICA)
         settings_bad(r, given, "%s is a replica; the peer is the other master", peer->name);
-    else if (peer->peer != i && peer->peer != CONF_NONE)
+    else if (peer->peer != i && peer->peer != CONF_NONE && peer->peer != h->peer &&
+             r->conf->hosts[peer->peer].mode != CONF_HOST_REPLICA) /* else it's told itself */
         settings_bad(r, given, "%s names %s as its peer; two masters must name each other",
                      peer->name, r->conf->hosts[peer->peer].name);
 }

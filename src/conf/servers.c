@@ -21,10 +21,10 @@ static const struct setting_word servers_tls_words[] = {
 };
 static const struct setting_word servers_replication_tls_words[] = {
     {"auto", CONF_TLS_AUTO},           {"disabled", CONF_TLS_DISABLED},
+    {"off", CONF_TLS_DISABLED},        {"false", CONF_TLS_DISABLED},
     {"preferred", CONF_TLS_PREFERRED}, {"required", CONF_TLS_REQUIRED},
-    {"verify", CONF_TLS_VERIFY},       {"off", CONF_TLS_DISABLED},
-    {"on", CONF_TLS_REQUIRED},         {"false", CONF_TLS_DISABLED},
-    {"true", CONF_TLS_REQUIRED},       {0},
+    {"on", CONF_TLS_REQUIRED},         {"true", CONF_TLS_REQUIRED},
+    {"verify", CONF_TLS_VERIFY},       {0},
 };
 static const struct setting_word servers_gtid_words[] = {
     {"auto", CONF_GTID_AUTO}, {"on", CONF_GTID_ON},     {"true", CONF_GTID_ON},

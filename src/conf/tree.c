@@ -39,6 +39,7 @@ static void tree_syntax(struct builder *b)
     const yaml_parser_t *y = &b->yaml;
     unsigned line = (unsigned)y->problem_mark.line + 1;
     unsigned column = (unsigned)y->problem_mark.column + 1;
+    char context[120] = "";
 
     if (y->error == YAML_READER_ERROR) {
         line = column = 1;
@@ -50,11 +51,11 @@ static void tree_syntax(struct builder *b)
                 column++;
             }
     }
-    if (line == 1 && column == 1 && y->error != YAML_READER_ERROR && y->context)
-        line = (unsigned)y->context_mark.line + 1, column = (unsigned)y->context_mark.column + 1;
-    tree_bad(b, line, column, "this is not YAML: %s%s%s; correct it, the rest was not looked at",
-             y->problem ? y->problem : "cannot be read", y->context ? " " : "",
-             y->context ? y->context : "");
+    if (y->error != YAML_READER_ERROR && y->context)
+        snprintf(context, sizeof context, " %s that begins in line %u", y->context,
+                 (unsigned)y->context_mark.line + 1);
+    tree_bad(b, line, column, "this is not YAML: %s%s; correct it, the rest was not looked at",
+             y->problem ? y->problem : "cannot be read", context);
 }
 
 static const struct tree *tree_find(const struct tree *map, const char *key)

@@ -163,7 +163,7 @@ static void secrets_others_can_read_are_refused(void **state)
             "\"chmod 600 %s/c.yaml\", or use password_file");
     refused(
         FILE_WITH("key", "password_file: m.pw }\n  tls: { cert: c, key: bad"), 0644,
-        "6:25: mysql.tls.key: \"%s/bad\" holds a secret and its mode is 0604; \"chmod 600\" it");
+        "6:24: mysql.tls.key: \"%s/bad\" holds a secret and its mode is 0604; \"chmod 600\" it");
 }
 
 static void secrets_that_are_none(void **state)

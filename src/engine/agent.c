@@ -442,6 +442,7 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     memcpy(out->gtid, a->facts.gtid, sizeof out->gtid);
     memcpy(out->source_host, a->facts.source_host, sizeof out->source_host);
     out->source_port = a->facts.source_port;
+    out->source = a->facts_known ? a->facts.source : -1;
     out->receiver = a->facts.receiver;
     out->applier = a->facts.applier;
     out->lag_ms = a->facts.lag_ms;

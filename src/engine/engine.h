@@ -57,7 +57,8 @@ struct engine_conf {
     int64_t catch_up_ms;
     int64_t switchover_budget_ms;
     bool careful_startup;
-    enum mode mode; /* at a first start */
+    enum gate_kind gate_unheard; /* assumed of a host not heard yet */
+    enum mode mode;              /* at a first start */
 };
 
 /* What the journal keeps: written before the orders it covers. Plain data; the shell writes it by
@@ -191,6 +192,7 @@ struct host {
     int64_t dead_since;       /* proven: the agent saw mysqld die; 0 not */
 
     struct msg_order order; /* what it was last told; serial 0 nothing */
+    bool reorder;           /* say it again under a new serial */
     int64_t order_at;
     uint64_t order_after; /* journal number the order waits for */
 
@@ -206,6 +208,8 @@ struct slot_host {
     int64_t out_at;     /* if nothing more is heard: surely out then */
     uint64_t last_hold; /* serial of the last order that let it hold this slot, in this epoch */
     int64_t not_before; /* promised to others or just started */
+    hostset allowed; /* who may be given the slot after this host's silence: whose promise it needs
+                        to go on alone, whatever it has heard of the electorate so far */
 };
 
 struct slot {
@@ -213,12 +217,15 @@ struct slot {
     bool adopted;   /* found holding, not ordered by this reign */
     bool releasing; /* holder was ordered to let go */
     int target;     /* who gets it then; -1: to be chosen */
-    bool forced;    /* target by operator's force: its state doesn't matter */
+    bool forced;    /* given by the operator's force: the host's state doesn't matter */
+    bool fence;     /* releasing at once, not in good order */
+    bool probe;     /* taken after silence: ask the network first */
+    int last;       /* who held it before; -1 nobody */
     bool pinned;    /* put there by move-role: balancing leaves it */
     int64_t assigned_at;
     int journal_holder; /* as read at start, until somebody is adopted or assigned */
     uint64_t electorate, electorate_after;
-    hostset members, allowed;
+    hostset members;
     char reach[GTID_LEN];
     char waiting[WHY_LEN]; /* what an unheld slot waits for */
     struct slot_host host[HOSTS_MAX];
@@ -245,20 +252,29 @@ struct failover_story {
     char why[WHY_LEN];
 };
 
+/* REIGN_WAITING: a new identity looks whom the agents obey; CLAIMING: waits until every candidate's
+ * agent has accepted its epoch; YES: orders and grants; DEPOSED: the agents obey somebody else. */
+enum reign { REIGN_WAITING, REIGN_CLAIMING, REIGN_YES, REIGN_DEPOSED };
+
 struct engine {
     struct engine_conf conf;
     char identity[IDENTITY_LEN];
     uint64_t epoch;
-    bool reigning; /* may order and grant */
-    bool deposed;
+    enum reign reign;
     bool take_over;
-    char passive_why[WHY_LEN]; /* why not reigning, or why passive */
+    uint64_t epoch_seen;       /* the highest any agent named */
+    uint64_t epoch_after;      /* journal number that makes the epoch durable */
+    char passive_why[WHY_LEN]; /* why not reigning, or why passive; "" neither */
     enum mode mode;
-    int64_t started_at, started_wall, reign_at, now, wall;
+    int64_t started_at, reign_at, now, wall;
+    int64_t grace_until; /* woke up late: what waits is read before silence decides */
+    int writer_seen;     /* whose transactions the others were compared with */
+    int64_t prefer_retry;
     uint32_t serial;            /* lower half of the last order's serial */
     uint64_t persisted;         /* number of the last ACT_PERSIST */
     struct engine_durable last; /* what it said */
     int64_t next_beat;
+    bool persist_due;
     struct host host[HOSTS_MAX];
     struct slot slot[SLOTS_MAX];
     struct move move;

@@ -172,6 +172,7 @@ static const struct field report_fields[] = {
     TEXT(gtid),
     TEXT(source_host),
     UINT(source_port, 65535),
+    HOST(source),
     ENUM(receiver, receiver_words),
     BOOL(applier),
     MS(lag_ms),

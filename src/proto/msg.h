@@ -149,6 +149,7 @@ struct msg_report {
                           */
     char source_host[ADDR_LEN]; /* "" no source configured */
     unsigned source_port;
+    int source; /* the host that is; -1 none or a stranger */
     enum receiver receiver;
     bool applier;
     int64_t lag_ms;            /* -1 unknown (NULL) */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Who may get a slot, and who gets it. A slot goes to another host only after its holder released
+ * it, or is surely out and the new one was in the electorate the holder knew (design sections
+ * 6, 7.3, 7.7). */
+#include "engine/engine_internal.h"
+
+#include "gtid/gtid.h"
+
+#include <inttypes.h>
+
+static bool gtid_text(const struct engine *e, int h, const char *text, struct gtid_set *set)
+{
+    struct err ignored;
+
+    return e->host[h].report.facts &&
+           gtid_parse(text, e->host[h].report.mysql_flavour ? GTID_MYSQL : GTID_MARIADB_STATE, set,
+                      &ignored) == 0;
+}
+
+/* Is what `text`, reported by host a, names in everything host b has executed? Unsure is no. */
+bool gtid_text_subset(const struct engine *e, int a, const char *text, int b)
+{
+    struct gtid_set x, y;
+
+    return gtid_text(e, a, text, &x) && gtid_text(e, b, e->host[b].report.gtid, &y) &&
+           gtid_subset(&x, &y);
+}
+
+void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out, size_t size)
+{
+    struct gtid_set x, y, diff;
+
+    if (!gtid_text(e, a, text, &x) || !gtid_text(e, b, e->host[b].report.gtid, &y) ||
+        gtid_subtract(&x, &y, &diff) < 0) {
+        snprintf(out, size, "its GTIDs cannot be compared with the writer's");
+        return;
+    }
+    gtid_format(&diff, out, size);
+}
+
+/* May the slot be given to `to` as far as everybody else is concerned? If not, `why` says why. */
+bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t size)
+{
+    const struct slot *x = &e->slot[s];
+
+    for (int c = 0; c < (int)e->conf.names.hosts; c++) {
+        if (c == to || !x->host[c].maybe)
+            continue;
+        if (e->now < e->grace_until) {
+            snprintf(why, size, "just woke up: reading what waits first");
+            return false;
+        }
+        if (e->now < x->host[c].out_at) {
+            snprintf(why, size, "%s may hold it until its lease is surely over, in %" PRId64 " ms",
+                     host_name(e, c), x->host[c].out_at - e->now);
+            return false;
+        }
+        if (!(x->host[c].allowed >> to & 1)) {
+            snprintf(why, size,
+                     "%s was away while %s went on without it: it is stale. When %s is surely "
+                     "dead: move-role --force %s %s --lost %s",
+                     host_name(e, to), host_name(e, c), host_name(e, c),
+                     e->conf.role[e->conf.slot_role[s]].name, host_name(e, to), host_name(e, c));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Is the host itself fit to hold the slot? `why` gets what it lacks. */
+bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size_t size)
+{
+    const struct host *x = &e->host[h];
+    bool writable = slot_writable(e, s);
+
+    if (!(role_candidates(e, e->conf.slot_role[s]) >> h & 1))
+        snprintf(why, size, "%s is not a candidate", host_name(e, h));
+    else if (!host_live(e, h))
+        snprintf(why, size, "the agent of %s does not answer", host_name(e, h));
+    else if (x->state != ONLINE && !forced && !(writable && x->state == REPLICATION_DELAY))
+        snprintf(why, size, "%s is %s", host_name(e, h), host_state_names[x->state]);
+    else if (x->report.mysqld != MYSQLD_UP || !x->report.facts)
+        snprintf(why, size, "the server of %s is not up", host_name(e, h));
+    else if (x->extra[0] && !forced)
+        snprintf(why, size, "%s has transactions nobody else has", host_name(e, h));
+    else if (e->now < e->slot[s].host[h].not_before)
+        snprintf(why, size, "%s promised not to take it for another %" PRId64 " ms",
+                 host_name(e, h), e->slot[s].host[h].not_before - e->now);
+    else
+        return true;
+    return false;
+}
+
+static int choose_advanced(const struct engine *e, int a, int b)
+{
+    bool ab = gtid_text_subset(e, a, e->host[a].report.gtid, b);
+    bool ba = gtid_text_subset(e, b, e->host[b].report.gtid, a);
+
+    return ab == ba ? 0 : ba ? 1 : -1;
+}
+
+/* Better than the best so far: ONLINE before DELAY, preferred, most advanced, least lag, file
+ * order. */
+static bool choose_better(const struct engine *e, int role, int a, int b)
+{
+    const struct host *x = &e->host[a], *y = &e->host[b];
+    int advanced;
+
+    if ((x->state == ONLINE) != (y->state == ONLINE))
+        return x->state == ONLINE;
+    if (e->conf.role[role].prefer == a || e->conf.role[role].prefer == b)
+        return e->conf.role[role].prefer == a;
+    advanced = choose_advanced(e, a, b);
+    if (advanced)
+        return advanced > 0;
+    return x->lag_ms >= 0 && y->lag_ms >= 0 && x->lag_ms < y->lag_ms;
+}
+
+static unsigned choose_load(const struct engine *e, int role, int h)
+{
+    unsigned n = 0;
+
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        const struct slot *x = &e->slot[s];
+        int holder = x->releasing && x->target >= 0 ? x->target : x->holder;
+
+        n += e->conf.slot_role[s] == role && holder == h;
+    }
+    return n;
+}
+
+/* The fit and clear candidate for an unheld slot; -1 none, and slot.waiting says why. */
+int slot_choose(struct engine *e, int s)
+{
+    int role = e->conf.slot_role[s], best = -1;
+    char why[WHY_LEN], first[WHY_LEN] = "";
+
+    for (unsigned i = 0; i < e->conf.role[role].hosts; i++) {
+        int h = e->conf.role[role].host[i];
+
+        if (e->mode == MODE_MANUAL && h != e->slot[s].last && h != e->slot[s].target)
+            continue;
+        if (!slot_fit(e, s, h, e->slot[s].forced && h == e->slot[s].target, why, sizeof why)) {
+            if (!first[0])
+                snprintf(first, sizeof first, "%s", why);
+            continue;
+        }
+        if (!slot_clear_for(e, s, h, first, sizeof first))
+            continue;
+        if (h == e->slot[s].target)
+            return h;
+        if (best < 0 ||
+            (e->conf.role[role].exclusive ? choose_better(e, role, h, best)
+                                          : choose_load(e, role, h) < choose_load(e, role, best)))
+            best = h;
+    }
+    if (best < 0)
+        snprintf(e->slot[s].waiting, sizeof e->slot[s].waiting, "%s",
+                 first[0] ? first : "manual mode: an operator assigns it (move-role)");
+    return best;
+}

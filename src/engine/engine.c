@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The monitor's events, its reign (design sections 7.1, 7.6, 7.8) and its journal. Each step: what
+ * came in is noted, then states, slots, moves and orders are worked out anew. Orders come after the
+ * journal record that covers them. */
+#include "engine/engine_internal.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+enum { HELLO_STALE_MS = 2000, OUTBID_MS = 30000, HEARD_LATELY_MS = 5000 };
+
+struct action *plan_add(struct plan *p, enum action_kind kind)
+{
+    struct action *act;
+
+    CHECK(p->n < ENGINE_PLAN_MAX);
+    act = &p->at[p->n++];
+    memset(act, 0, offsetof(struct action, text) + 1);
+    act->kind = kind;
+    act->host = -1;
+    return act;
+}
+
+void plan_event(struct engine *e, struct plan *p, enum event_level level, int host, const char *fmt,
+                ...)
+{
+    struct action *act = plan_add(p, ACT_EVENT);
+    va_list ap;
+
+    (void)e;
+    act->level = level;
+    act->host = host;
+    va_start(ap, fmt);
+    vsnprintf(act->text, sizeof act->text, fmt, ap);
+    va_end(ap);
+}
+
+hostset role_candidates(const struct engine *e, int role)
+{
+    hostset all = 0;
+
+    for (unsigned i = 0; i < e->conf.role[role].hosts; i++)
+        all |= 1ull << e->conf.role[role].host[i];
+    return all;
+}
+
+int engine_active_slot(const struct engine *e)
+{
+    for (unsigned s = 0; s < e->conf.names.slots; s++)
+        if (slot_writable(e, (int)s))
+            return (int)s;
+    return -1;
+}
+
+bool host_live(const struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+
+    return x->linked && x->heard && e->now - x->report_at < host_lease(e, h) / 2;
+}
+
+const struct report_slot *host_report_slot(const struct engine *e, int h, int slot)
+{
+    const struct msg_report *r = &e->host[h].report;
+
+    for (unsigned i = 0; i < r->n; i++)
+        if (r->slot[i].slot == slot)
+            return &r->slot[i];
+    return NULL;
+}
+
+bool engine_rules(const struct engine *e)
+{
+    return e->reign == REIGN_YES;
+}
+
+int engine_writer(const struct engine *e)
+{
+    int s = engine_active_slot(e);
+    int h = s < 0 ? -1 : e->slot[s].holder;
+    const struct report_slot *r = h < 0 ? NULL : host_report_slot(e, h, s);
+    const struct msg_report *report = h < 0 ? NULL : &e->host[h].report;
+
+    if (!r || e->slot[s].releasing || !host_live(e, h) || r->hold != HOLD_HELD)
+        return -1;
+    return report->mysqld == MYSQLD_UP && report->facts && !report->read_only ? h : -1;
+}
+
+const struct msg_order *engine_order_of(const struct engine *e, int host)
+{
+    return &e->host[host].order;
+}
+
+void engine_init(struct engine *e, const struct engine_conf *conf)
+{
+    memset(e, 0, sizeof *e);
+    e->conf = *conf;
+    e->mode = conf->mode;
+    e->writer_seen = -1;
+    for (unsigned h = 0; h < HOSTS_MAX; h++)
+        e->host[h].lag_ms = -1;
+    for (unsigned s = 0; s < SLOTS_MAX; s++)
+        e->slot[s].holder = e->slot[s].target = e->slot[s].last = e->slot[s].journal_holder = -1;
+}
+
+void engine_durable_of(const struct engine *e, struct engine_durable *d)
+{
+    memset(d, 0, sizeof *d);
+    memcpy(d->identity, e->identity, sizeof d->identity);
+    d->epoch = e->epoch;
+    d->mode = e->mode;
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        const struct host *x = &e->host[h];
+
+        d->host[h].state = x->state;
+        d->host[h].flapping = x->flapping;
+        d->host[h].flaps = x->flaps;
+        d->host[h].flap_start_wall_ms = x->flap_start_wall;
+        d->host[h].last_uptime_s = x->last_uptime_s;
+    }
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        const struct slot *x = &e->slot[s];
+
+        d->slot[s].holder = x->holder >= 0 ? x->holder : x->journal_holder;
+        d->slot[s].pinned = x->pinned;
+        d->slot[s].electorate = x->electorate;
+        d->slot[s].members = x->members;
+        d->slot[s].allowed = ~0ull;
+        for (unsigned h = 0; h < e->conf.names.hosts; h++)
+            if (x->host[h].maybe)
+                d->slot[s].allowed &= x->host[h].allowed;
+    }
+}
+
+/* A new epoch: nobody has accepted it yet, everything said before is void. */
+static void engine_new_epoch(struct engine *e, uint64_t epoch, struct plan *p)
+{
+    e->epoch = epoch;
+    e->serial = 0;
+    e->epoch_after = e->persisted + 1;
+    e->next_beat = e->now;
+    e->reign_at = e->now;
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        e->host[h].heard = false;
+        memset(&e->host[h].order, 0, sizeof e->host[h].order);
+        e->host[h].order.source = -1;
+    }
+    for (unsigned s = 0; s < e->conf.names.slots; s++)
+        for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+            struct slot_host *m = &e->slot[s].host[h];
+
+            m->last_hold = 0;
+            m->maybe = role_candidates(e, e->conf.slot_role[s]) >> h & 1;
+            m->out_at = e->now + host_out(e, (int)h);
+        }
+    plan_event(e, p, EVENT_NOTE, -1, "epoch %" PRIu64 " begins", epoch);
+}
+
+static void engine_on_start(struct engine *e, const struct engine_event *ev, struct plan *p)
+{
+    const struct engine_durable *d = ev->start.durable;
+
+    e->started_at = e->now;
+    e->take_over = ev->start.take_over;
+    memcpy(e->identity, d ? d->identity : ev->start.identity, sizeof e->identity);
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        struct host *x = &e->host[h];
+
+        x->unlinked_at = x->state_since = e->now;
+        x->state_since_wall = e->wall;
+        if (!d)
+            continue;
+        x->state = d->host[h].state;
+        x->flapping = d->host[h].flapping;
+        x->flaps = d->host[h].flaps;
+        x->flap_start_wall = d->host[h].flap_start_wall_ms;
+        x->last_uptime_s = d->host[h].last_uptime_s;
+    }
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        struct slot *x = &e->slot[s];
+
+        x->members = d ? d->slot[s].members : role_candidates(e, e->conf.slot_role[s]);
+        x->electorate = d ? d->slot[s].electorate : 0;
+        x->journal_holder = x->last = d ? d->slot[s].holder : -1;
+        x->pinned = d && d->slot[s].pinned;
+        for (unsigned h = 0; h < e->conf.names.hosts; h++)
+            x->host[h].allowed = d ? d->slot[s].allowed : ~0ull;
+    }
+    if (d)
+        e->mode = d->mode;
+    e->reign = d || e->take_over ? REIGN_YES : REIGN_WAITING;
+    if (e->reign == REIGN_YES)
+        engine_new_epoch(e, d ? d->epoch + 1 : 1, p);
+    else
+        snprintf(e->passive_why, sizeof e->passive_why, "new here: asking whom the agents obey");
+}
+
+static void engine_deposed(struct engine *e, int h, uint64_t epoch, const char *by, struct plan *p)
+{
+    if (epoch > e->epoch_seen)
+        e->epoch_seen = epoch;
+    if (epoch < e->epoch || e->reign == REIGN_DEPOSED || e->reign == REIGN_WAITING)
+        return;
+    if (strcmp(by, e->identity) == 0 && epoch == e->epoch)
+        return;
+    if (strcmp(by, e->identity) == 0 || (e->take_over && e->now - e->started_at < OUTBID_MS)) {
+        engine_new_epoch(e, epoch + 1, p);
+        return;
+    }
+    e->reign = REIGN_DEPOSED;
+    snprintf(e->passive_why, sizeof e->passive_why,
+             "deposed: %s obeys monitor %s, epoch %" PRIu64
+             "; this one stays passive until it is started with --take-over",
+             host_name(e, h), by, epoch);
+    plan_event(e, p, EVENT_WARN, -1, "%s", e->passive_why);
+}
+
+/* Whom this agent obeys; false: this monitor may not claim the reign because of it. */
+static bool claim_allowed(struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+    size_t len = strlen(e->conf.monitor);
+
+    if (!x->linked) {
+        snprintf(e->passive_why, sizeof e->passive_why,
+                 "new here: every candidate's agent has to be asked first, %s does not answer",
+                 host_name(e, h));
+        return false;
+    }
+    if (!x->agent_obeys[0])
+        return true;
+    if (strncmp(x->agent_obeys, e->conf.monitor, len) != 0 || x->agent_obeys[len] != '.') {
+        snprintf(e->passive_why, sizeof e->passive_why,
+                 "%s obeys monitor %s: this one stays passive; to take over from it: hamm monitor "
+                 "--take-over",
+                 host_name(e, h), x->agent_obeys);
+        return false;
+    }
+    if (x->agent_heard_ms >= 0 && x->agent_heard_ms < HEARD_LATELY_MS) {
+        snprintf(e->passive_why, sizeof e->passive_why,
+                 "%s has just heard another monitor named %s: is one running elsewhere?",
+                 host_name(e, h), e->conf.monitor);
+        return false;
+    }
+    return true;
+}
+
+static hostset engine_candidates(const struct engine *e)
+{
+    hostset all = 0;
+
+    for (unsigned r = 0; r < e->conf.roles; r++)
+        all |= role_candidates(e, (int)r);
+    return all;
+}
+
+static void engine_claim(struct engine *e, struct plan *p)
+{
+    char before[WHY_LEN];
+
+    memcpy(before, e->passive_why, sizeof before);
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        if (!(engine_candidates(e) >> h & 1))
+            continue;
+        if (e->reign == REIGN_WAITING && !claim_allowed(e, (int)h)) {
+            if (strcmp(before, e->passive_why) != 0)
+                plan_event(e, p, EVENT_WARN, -1, "%s", e->passive_why);
+            return;
+        }
+        if (e->reign == REIGN_CLAIMING && !e->host[h].heard)
+            return;
+    }
+    if (e->reign == REIGN_WAITING) {
+        e->reign = REIGN_CLAIMING;
+        engine_new_epoch(e, e->epoch_seen + 1, p);
+        snprintf(e->passive_why, sizeof e->passive_why,
+                 "waiting until every agent accepted epoch "
+                 "%" PRIu64,
+                 e->epoch);
+        return;
+    }
+    e->reign = REIGN_YES;
+    e->passive_why[0] = 0;
+    plan_event(e, p, EVENT_NOTE, -1, "every agent accepted epoch %" PRIu64 ": this monitor reigns",
+               e->epoch);
+}
+
+static void engine_on_link(struct engine *e, const struct engine_event *ev, struct plan *p)
+{
+    const struct msg_hello *hello = ev->agent.hello;
+    int h = ev->agent.host;
+    struct host *x = &e->host[h];
+
+    x->linked = true;
+    x->heard = false;
+    x->agent_epoch = hello->epoch;
+    memcpy(x->agent_obeys, hello->monitor, sizeof x->agent_obeys);
+    x->agent_heard_ms = hello->heard_ms;
+    x->hello_at = e->now;
+    plan_event(e, p, EVENT_INFO, h, "agent connected");
+    engine_deposed(e, h, hello->epoch, hello->monitor, p);
+    if (engine_rules(e) || e->reign == REIGN_CLAIMING) {
+        struct action *act = plan_add(p, ACT_BEAT);
+
+        act->host = h;
+        act->after = e->epoch_after;
+    }
+}
+
+static void engine_on_report(struct engine *e, const struct engine_event *ev, struct plan *p)
+{
+    const struct msg_report *r = ev->agent.report;
+    int h = ev->agent.host;
+    struct host *x = &e->host[h];
+    bool first = !x->heard;
+
+    if (!x->linked)
+        return;
+    if (x->report.start_id && (x->report.start_id != r->start_id || x->report.pid != r->pid)) {
+        x->clean = x->sampled = false;
+        x->extra[0] = 0;
+    }
+    x->report = *r;
+    x->report_at = e->now;
+    if (!(engine_rules(e) || e->reign == REIGN_CLAIMING) || r->epoch != e->epoch)
+        return;
+    x->heard = true;
+    if (first && x->order.serial)
+        x->order_at = 0; /* said again at once on a new connection */
+    if (r->mysqld == MYSQLD_DEAD && !x->dead_since)
+        x->dead_since = e->now;
+    if (r->mysqld == MYSQLD_UP)
+        x->dead_since = 0;
+    slots_report(e, h, p);
+}
+
+static void engine_event_in(struct engine *e, const struct engine_event *ev, struct plan *p)
+{
+    switch (ev->kind) {
+    case EV_START:
+        engine_on_start(e, ev, p);
+        return;
+    case EV_TIME:
+        return;
+    case EV_CHECK:
+        trap_result(e, ev, p);
+        return;
+    case EV_LINK:
+        engine_on_link(e, ev, p);
+        return;
+    case EV_UNLINK:
+        if (e->host[ev->agent.host].linked)
+            plan_event(e, p, EVENT_INFO, ev->agent.host, "agent disconnected");
+        e->host[ev->agent.host].linked = e->host[ev->agent.host].heard = false;
+        e->host[ev->agent.host].unlinked_at = e->now;
+        return;
+    case EV_REPORT:
+        engine_on_report(e, ev, p);
+        return;
+    case EV_LEASE:
+        slots_lease(e, ev->agent.host, ev->agent.lease, p);
+        return;
+    case EV_REFUSED:
+        engine_deposed(e, ev->agent.host, ev->agent.refusal->epoch, ev->agent.refusal->monitor, p);
+        return;
+    case EV_COMMAND:
+        move_command(e, &ev->command, p);
+        return;
+    }
+}
+
+static void engine_persist(struct engine *e, struct plan *p)
+{
+    struct engine_durable now;
+
+    if (e->reign != REIGN_YES && e->reign != REIGN_CLAIMING)
+        return;
+    engine_durable_of(e, &now);
+    if (!e->persist_due && memcmp(&now, &e->last, sizeof now) == 0)
+        return;
+    e->persist_due = false;
+    e->last = now;
+    plan_add(p, ACT_PERSIST)->after = ++e->persisted;
+}
+
+static void engine_beats(struct engine *e, struct plan *p)
+{
+    if (e->now < e->next_beat)
+        return;
+    e->next_beat = e->now + e->conf.lease_ms / 12;
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        struct action *act;
+
+        if (!e->host[h].linked)
+            continue;
+        if (e->reign == REIGN_WAITING) {
+            if (e->now - e->host[h].hello_at > HELLO_STALE_MS) {
+                e->host[h].hello_at = e->now;
+                plan_add(p, ACT_RECONNECT)->host = (int)h;
+            }
+            continue;
+        }
+        if (e->reign == REIGN_DEPOSED)
+            continue;
+        act = plan_add(p, ACT_BEAT);
+        act->host = (int)h;
+        act->after = e->epoch_after;
+    }
+}
+
+/* Wait mode ends when both masters are ONLINE, or one has been for long enough. */
+static void engine_wait_mode(struct engine *e, struct plan *p)
+{
+    int s = engine_active_slot(e);
+    hostset masters = s < 0 ? 0 : role_candidates(e, e->conf.slot_role[s]);
+    unsigned online = 0, all = 0;
+    bool long_enough = false;
+
+    if (e->mode != MODE_WAIT)
+        return;
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        if (!(masters >> h & 1))
+            continue;
+        all++;
+        if (e->host[h].state != ONLINE)
+            continue;
+        online++;
+        long_enough =
+            long_enough || (e->conf.wait_for_other_master_ms &&
+                            e->now - e->host[h].state_since >= e->conf.wait_for_other_master_ms);
+    }
+    if ((all && online == all) || long_enough) {
+        e->mode = MODE_ACTIVE;
+        plan_event(e, p, EVENT_NOTE, -1, "switched to active mode: %s",
+                   online == all ? "every master is ONLINE" : "waited long enough");
+    }
+}
+
+void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p)
+{
+    p->n = p->grants = 0;
+    if (ev->kind != EV_START && ev->now_ms - e->now > e->conf.lease_ms / 4)
+        e->grace_until = ev->now_ms + e->conf.lease_ms / 12;
+    e->now = ev->now_ms;
+    e->wall = ev->wall_ms;
+    engine_event_in(e, ev, p);
+    states_work(e, p);
+    if (e->reign == REIGN_WAITING || e->reign == REIGN_CLAIMING)
+        engine_claim(e, p);
+    if (engine_rules(e)) {
+        engine_wait_mode(e, p);
+        slots_work(e, p);
+        move_work(e, p);
+    }
+    engine_persist(e, p);
+    if (engine_rules(e))
+        orders_work(e, p);
+    engine_beats(e, p);
+}
+
+int64_t engine_deadline(const struct engine *e)
+{
+    int64_t at = e->next_beat, slots;
+
+    if (!engine_rules(e))
+        return at > e->now ? at : e->now + e->conf.lease_ms / 12;
+    slots = slots_deadline(e);
+    at = slots < at ? slots : at;
+    if (e->grace_until > e->now && e->grace_until < at)
+        at = e->grace_until;
+    return at > e->now ? at : e->now + 1;
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Planned moves and the operator's other commands. A move of the writable slot:
+ *
+ *   LAG      the new one catches up, writes go on
+ *   RELEASE  the old one blocks writes, then lets go (switchover_budget runs from here)
+ *   PROMOTE  the new one applies everything the old one had, then opens
+ *   BACK     something failed: the old one gets it back
+ */
+#include "engine/engine_internal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+enum { LAG_NEAR_ZERO_MS = 1000, PREFER_RETRY_MS = 60000 };
+
+const char *const mode_names[MODE_N] = {
+    [MODE_ACTIVE] = "active",
+    [MODE_MANUAL] = "manual",
+    [MODE_PASSIVE] = "passive",
+    [MODE_WAIT] = "wait",
+};
+
+static void answer(struct plan *p, uint64_t id, int code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void answer(struct plan *p, uint64_t id, int code, const char *fmt, ...)
+{
+    struct action *act = plan_add(p, ACT_ANSWER);
+    va_list ap;
+
+    act->id = id;
+    act->code = code;
+    va_start(ap, fmt);
+    vsnprintf(act->text, sizeof act->text, fmt, ap);
+    va_end(ap);
+}
+
+bool move_on(const struct engine *e, int s)
+{
+    return e->move.phase != MOVE_NONE && e->move.slot == s;
+}
+
+void move_step(struct engine *e, const char *fmt, ...)
+{
+    struct move *m = &e->move;
+    va_list ap;
+
+    if (m->steps == STEPS_MAX)
+        return;
+    m->step[m->steps].at = e->now;
+    va_start(ap, fmt);
+    vsnprintf(m->step[m->steps].what, sizeof m->step[m->steps].what, fmt, ap);
+    va_end(ap);
+    m->steps++;
+}
+
+static void move_end(struct engine *e, bool ok, struct plan *p)
+{
+    struct move *m = &e->move;
+    struct action *act = plan_add(p, ACT_ANSWER);
+    const char *role = e->conf.role[e->conf.slot_role[m->slot]].name;
+    size_t n;
+
+    act->id = m->id;
+    act->code = ok ? 0 : 1;
+    if (ok)
+        snprintf(act->text, sizeof act->text,
+                 "OK: Role '%s' has been moved from '%s' to '%s'; writes were blocked for %" PRId64
+                 " ms",
+                 role, host_name(e, m->from), host_name(e, m->to),
+                 m->blocked ? e->now - m->blocked : 0);
+    else
+        snprintf(act->text, sizeof act->text, "ERROR: Role '%s' stays with '%s': %s", role,
+                 host_name(e, m->from), m->error);
+    plan_event(e, p, ok ? EVENT_NOTE : EVENT_WARN, ok ? m->to : m->from, "%s", act->text);
+    for (unsigned i = 0; i < m->steps; i++) {
+        n = strlen(act->text);
+        snprintf(act->text + n, sizeof act->text - n, "\n%6" PRId64 " ms  %s",
+                 m->step[i].at - m->started, m->step[i].what);
+    }
+    if (!m->id)
+        p->n--; /* nobody asked */
+    if (!ok)
+        e->prefer_retry = e->now + PREFER_RETRY_MS;
+    m->phase = MOVE_NONE;
+}
+
+static void move_fail(struct engine *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void move_fail(struct engine *e, const char *fmt, ...)
+{
+    struct move *m = &e->move;
+    struct slot *x = &e->slot[m->slot];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(m->error, sizeof m->error, fmt, ap);
+    va_end(ap);
+    move_step(e, "rolled back: %s", m->error);
+    m->phase = MOVE_BACK;
+    if (x->holder == m->from) {
+        x->releasing = false;
+        x->target = -1;
+        e->host[m->from].reorder = true;
+    } else if (x->holder == m->to) {
+        x->target = m->from;
+        slot_release(e, m->slot, false);
+    } else {
+        x->target = m->from;
+    }
+}
+
+/* The old holder let go: what it had is what the new one has to reach. */
+void move_released(struct engine *e, int s, int from, bool silent)
+{
+    struct move *m = &e->move;
+
+    if (!move_on(e, s))
+        return;
+    move_step(e, "%s let go of %s%s", host_name(e, from), slot_name(e, s),
+              silent                ? ": its lease is surely over"
+              : slot_writable(e, s) ? ", writes blocked"
+                                    : "");
+    if (slot_writable(e, s) && e->host[from].report.facts && !silent)
+        memcpy(e->slot[s].reach, e->host[from].report.gtid, sizeof e->slot[s].reach);
+    e->slot[s].target = m->phase == MOVE_BACK ? m->from : m->to;
+    if (m->phase == MOVE_RELEASE)
+        m->phase = MOVE_PROMOTE;
+}
+
+static bool move_caught_up(const struct engine *e, const struct move *m)
+{
+    const struct host *x = &e->host[m->to];
+
+    return !slot_writable(e, m->slot) ||
+           (x->report.receiver == RECEIVER_YES && x->report.applier && x->report.lag_ms >= 0 &&
+            x->report.lag_ms < LAG_NEAR_ZERO_MS);
+}
+
+static bool move_arrived(const struct engine *e, const struct move *m, int h)
+{
+    const struct report_slot *r = host_report_slot(e, h, m->slot);
+
+    if (e->slot[m->slot].holder != h || e->slot[m->slot].releasing || !r || r->hold != HOLD_HELD)
+        return false;
+    return !slot_writable(e, m->slot) || engine_writer(e) == h;
+}
+
+static void move_go(struct engine *e)
+{
+    struct move *m = &e->move;
+
+    m->phase = MOVE_RELEASE;
+    m->blocked = slot_writable(e, m->slot) ? e->now : 0;
+    move_step(e, "%s caught up, %s told to let go", host_name(e, m->to), host_name(e, m->from));
+    e->slot[m->slot].target = m->to;
+    slot_release(e, m->slot, false);
+}
+
+static void move_begin(struct engine *e, uint64_t id, int slot, int to)
+{
+    e->move = (struct move){.phase = MOVE_LAG,
+                            .id = id,
+                            .slot = slot,
+                            .from = e->slot[slot].holder,
+                            .to = to,
+                            .started = e->now};
+    move_step(e, "checked: %s is fit", host_name(e, to));
+}
+
+/* A preferred host takes an exclusive role back once it is caught up. */
+static void move_prefer(struct engine *e, struct plan *p)
+{
+    char why[WHY_LEN];
+
+    if (e->mode != MODE_ACTIVE || e->move.phase != MOVE_NONE || e->now < e->prefer_retry)
+        return;
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        int to = e->conf.role[e->conf.slot_role[s]].prefer;
+        struct slot *x = &e->slot[s];
+
+        if (to < 0 || x->holder < 0 || x->holder == to || x->releasing || x->pinned ||
+            !slot_fit(e, (int)s, to, false, why, sizeof why) || e->host[to].state != ONLINE)
+            continue;
+        if (slot_writable(e, (int)s) &&
+            (engine_writer(e) != x->holder || !e->host[to].clean || e->host[to].lag_ms != 0))
+            continue;
+        move_begin(e, 0, (int)s, to);
+        plan_event(e, p, EVENT_NOTE, to, "%s: goes back to its preferred host %s",
+                   slot_name(e, (int)s), host_name(e, to));
+        return;
+    }
+}
+
+void move_work(struct engine *e, struct plan *p)
+{
+    struct move *m = &e->move;
+    struct slot *x = &e->slot[m->slot];
+    bool late = m->blocked && e->now - m->blocked > e->conf.switchover_budget_ms;
+    char why[WHY_LEN];
+
+    switch (m->phase) {
+    case MOVE_NONE:
+        move_prefer(e, p);
+        return;
+    case MOVE_LAG:
+        if (x->holder != m->from || !slot_fit(e, m->slot, m->to, x->forced, why, sizeof why)) {
+            snprintf(m->error, sizeof m->error, "%s",
+                     x->holder != m->from ? "its holder changed meanwhile" : why);
+            move_end(e, false, p);
+        } else if (move_caught_up(e, m)) {
+            move_go(e);
+        } else if (e->now - m->started > e->conf.catch_up_ms) {
+            snprintf(m->error, sizeof m->error,
+                     "%s did not catch up in %" PRId64 " ms (lag %" PRId64
+                     " ms); nothing was changed",
+                     host_name(e, m->to), e->conf.catch_up_ms, e->host[m->to].report.lag_ms);
+            move_end(e, false, p);
+        }
+        return;
+    case MOVE_RELEASE:
+        if (late)
+            move_fail(e, "%s did not block writes within switchover_budget%s%s",
+                      host_name(e, m->from), e->host[m->from].report.problem[0] ? ": " : "",
+                      e->host[m->from].report.problem);
+        return;
+    case MOVE_PROMOTE:
+        if (move_arrived(e, m, m->to)) {
+            move_step(e, "%s holds %s%s", host_name(e, m->to), slot_name(e, m->slot),
+                      slot_writable(e, m->slot) ? ", open for writes" : "");
+            move_end(e, true, p);
+        } else if (late || (x->holder < 0 && x->target != m->to)) {
+            move_fail(e, "%s was not open for writes within switchover_budget%s%s",
+                      host_name(e, m->to), e->host[m->to].report.problem[0] ? ": " : "",
+                      e->host[m->to].report.problem);
+        }
+        return;
+    case MOVE_BACK:
+        if (move_arrived(e, m, m->from)) {
+            move_step(e, "%s holds %s again", host_name(e, m->from), slot_name(e, m->slot));
+            move_end(e, false, p);
+        } else if (e->now - m->started > 10 * e->conf.switchover_budget_ms + e->conf.catch_up_ms) {
+            move_end(e, false, p);
+        }
+        return;
+    }
+}
+
+static void command_move_balanced(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    const char *role = e->conf.role[c->role].name;
+    char why[WHY_LEN];
+    int best = -1;
+    unsigned most = 0;
+
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        unsigned n = 0;
+
+        if (e->conf.slot_role[s] != c->role || e->slot[s].holder == c->host || e->slot[s].releasing)
+            continue;
+        for (unsigned t = 0; t < e->conf.names.slots; t++)
+            n += e->conf.slot_role[t] == c->role && e->slot[t].holder == e->slot[s].holder;
+        if (best < 0 || n > most) {
+            best = (int)s;
+            most = n;
+        }
+    }
+    if (best < 0) {
+        answer(p, c->id, 0, "OK: '%s' has all addresses of role '%s' already",
+               host_name(e, c->host), role);
+        return;
+    }
+    if (!slot_fit(e, best, c->host, false, why, sizeof why)) {
+        answer(p, c->id, 1, "ERROR: %s", why);
+        return;
+    }
+    e->slot[best].target = c->host;
+    e->slot[best].pinned = true;
+    if (e->slot[best].holder >= 0)
+        slot_release(e, best, false);
+    answer(p, c->id, 0, "OK: Address '%s' moves to '%s' and stays there", slot_name(e, best),
+           host_name(e, c->host));
+}
+
+static int command_slot(const struct engine *e, int role)
+{
+    for (unsigned s = 0; s < e->conf.names.slots; s++)
+        if (e->conf.slot_role[s] == role)
+            return (int)s;
+    return -1;
+}
+
+static void command_lost(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        if (e->conf.slot_role[s] != c->role)
+            continue;
+        e->slot[s].host[c->lost].maybe = false;
+        if (e->slot[s].holder == c->lost) {
+            e->slot[s].holder = -1;
+            e->slot[s].releasing = false;
+            e->slot[s].probe = true;
+        }
+    }
+    plan_event(e, p, EVENT_WARN, c->lost, "declared dead by the operator");
+}
+
+static void command_move(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    int s = command_slot(e, c->role);
+    struct slot *x = &e->slot[s];
+    const char *role = e->conf.role[c->role].name;
+    char why[WHY_LEN];
+
+    if (e->mode == MODE_PASSIVE) {
+        answer(p, c->id, 1, "ERROR: passive mode: nothing is moved; first: hamm ctl mode active");
+        return;
+    }
+    if (!e->conf.role[c->role].exclusive) {
+        command_move_balanced(e, c, p);
+        return;
+    }
+    if (e->move.phase != MOVE_NONE) {
+        answer(p, c->id, 1,
+               "ERROR: %s is being moved to %s at this moment; try again when it is done",
+               slot_name(e, e->move.slot), host_name(e, e->move.to));
+        return;
+    }
+    if (c->lost >= 0 && c->lost == c->host) {
+        answer(p, c->id, 2, "ERROR: '%s' cannot be lost and get the role", host_name(e, c->host));
+        return;
+    }
+    if (c->lost >= 0 && host_live(e, c->lost)) {
+        answer(p, c->id, 1, "ERROR: the agent of '%s' answers: it is not lost",
+               host_name(e, c->lost));
+        return;
+    }
+    if (x->holder == c->host) {
+        answer(p, c->id, 0, "OK: Role '%s' is already assigned to '%s'", role,
+               host_name(e, c->host));
+        return;
+    }
+    if (!slot_fit(e, s, c->host, c->force, why, sizeof why)) {
+        answer(p, c->id, 1, "ERROR: %s; see hamm ctl status", why);
+        return;
+    }
+    x->forced = c->force;
+    x->pinned = true;
+    if (c->lost >= 0)
+        command_lost(e, c, p);
+    if (x->holder >= 0) {
+        move_begin(e, c->id, s, c->host);
+        if (c->force)
+            move_go(e);
+        return;
+    }
+    x->target = c->host;
+    why[0] = 0;
+    (void)slot_clear_for(e, s, c->host, why, sizeof why);
+    answer(p, c->id, 0, "OK: Role '%s' goes to '%s' as soon as it is safe%s%s", role,
+           host_name(e, c->host), why[0] ? ": " : "", why);
+}
+
+static void command_online(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    struct host *x = &e->host[c->host];
+    const char *name = host_name(e, c->host);
+
+    if (x->state == ONLINE)
+        answer(p, c->id, 0, "OK: This host is already ONLINE. Skipping command.");
+    else if (x->state != ADMIN_OFFLINE && x->state != AWAITING_RECOVERY)
+        answer(p, c->id, 1,
+               "ERROR: Host '%s' is '%s' at the moment. It can't be switched to ONLINE.", name,
+               host_state_names[x->state]);
+    else if (!check_good(e, c->host, CK_PING) || !check_good(e, c->host, CK_MYSQL))
+        answer(p, c->id, 1,
+               "ERROR: Checks 'ping' and 'mysql' must be ok on '%s': see hamm ctl checks %s", name,
+               name);
+    else if (!host_live(e, c->host))
+        answer(p, c->id, 1, "ERROR: Can't reach the agent on '%s': is hamm agent running there?",
+               name);
+    else {
+        x->flapping = false;
+        x->flaps = 0;
+        state_set(e, c->host, ONLINE, "set online by the operator", p);
+        answer(p, c->id, 0,
+               "OK: State of '%s' changed to ONLINE. Now you can wait some time and check its new "
+               "roles!",
+               name);
+    }
+}
+
+static void command_offline(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    struct host *x = &e->host[c->host];
+    const char *name = host_name(e, c->host);
+
+    if (x->state == ADMIN_OFFLINE) {
+        answer(p, c->id, 0, "OK: This host is already ADMIN_OFFLINE. Skipping command.");
+        return;
+    }
+    if (x->state != ONLINE && x->state != REPLICATION_FAIL && x->state != REPLICATION_DELAY) {
+        answer(p, c->id, 1,
+               "ERROR: Host '%s' is '%s' at the moment. It can't be switched to ADMIN_OFFLINE.",
+               name, host_state_names[x->state]);
+        return;
+    }
+    state_set(e, c->host, ADMIN_OFFLINE, "set offline by the operator", p);
+    answer(p, c->id, 0,
+           "OK: State of '%s' changed to ADMIN_OFFLINE. Now you can wait some time and check all "
+           "roles!",
+           name);
+}
+
+static void command_mode(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    if (e->mode == c->mode) {
+        answer(p, c->id, 0, "OK: Already in %s mode.", mode_names[c->mode]);
+        return;
+    }
+    e->mode = c->mode;
+    e->passive_why[0] = 0;
+    plan_event(e, p, EVENT_NOTE, -1, "switched to %s mode by the operator", mode_names[c->mode]);
+    answer(p, c->id, 0, "OK: Switched into %s mode.", mode_names[c->mode]);
+}
+
+static void command_set_ip(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    struct slot *x = &e->slot[c->slot];
+    char why[WHY_LEN];
+
+    if (e->mode != MODE_PASSIVE) {
+        answer(p, c->id, 1,
+               "ERROR: set-ip works in passive mode only; in others: hamm ctl move-role");
+        return;
+    }
+    if (!slot_fit(e, c->slot, c->host, true, why, sizeof why)) {
+        answer(p, c->id, 1, "ERROR: %s", why);
+        return;
+    }
+    x->target = c->host;
+    x->pinned = true;
+    answer(p, c->id, 0,
+           "OK: Set role '%s' to host '%s'; carried out in the next active or manual mode",
+           slot_name(e, c->slot), host_name(e, c->host));
+}
+
+void move_command(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    if (!engine_rules(e)) {
+        answer(p, c->id, 1, "ERROR: this monitor does not reign: %s", e->passive_why);
+        return;
+    }
+    switch (c->verb) {
+    case VERB_MODE:
+        command_mode(e, c, p);
+        return;
+    case VERB_SET_ONLINE:
+        command_online(e, c, p);
+        return;
+    case VERB_SET_OFFLINE:
+        command_offline(e, c, p);
+        return;
+    case VERB_MOVE_ROLE:
+        command_move(e, c, p);
+        return;
+    case VERB_SET_IP:
+        command_set_ip(e, c, p);
+        return;
+    }
+}

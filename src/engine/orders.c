@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What each agent is told: hold these, follow that. Worked out anew at every step; a new order goes
+ * out when it differs from the last one said. Nobody is told to follow the writer before everything
+ * it has was found in what the writer has (design section 8, Return). */
+#include "engine/engine_internal.h"
+
+enum {
+    SAMPLE_PATIENCE_MS =
+        2000, /* a writer's report may be older than the sample it is compared with */
+    RESEND_MS = 500,
+};
+
+/* It replicates from the writer as it should and was not away: it is compared while it runs. */
+static bool order_runs(const struct engine *e, int h, int w)
+{
+    const struct host *x = &e->host[h];
+
+    return x->report.source == w && x->report.receiver == RECEIVER_YES && x->report.applier &&
+           (x->state == ONLINE || x->state == REPLICATION_DELAY || x->state == REPLICATION_FAIL) &&
+           !(x->order.serial && x->order.follow == FOLLOW_NONE);
+}
+
+/* Compares what a host has with what the writer has, until the answer is sure. */
+static void order_compare(struct engine *e, int h, int w, struct plan *p)
+{
+    struct host *x = &e->host[h];
+    bool stopped = x->order.serial && x->order.follow == FOLLOW_NONE &&
+                   x->report.settled >= x->order.serial && x->report.start_id == x->order.start_id;
+
+    if (x->clean || !x->report.facts || !host_live(e, h) || h == w)
+        return;
+    if (x->extra[0]) {
+        if (gtid_text_subset(e, h, x->report.gtid, w)) {
+            x->extra[0] = 0;
+            x->clean = true;
+            plan_event(e, p, EVENT_NOTE, h, "the writer has everything it has now");
+            if (x->state == REPLICATION_FAIL)
+                state_set(e, h, AWAITING_RECOVERY, "its extra transactions are gone", p);
+        }
+        return;
+    }
+    if (!x->sampled) {
+        if (!stopped && !order_runs(e, h, w))
+            return;
+        snprintf(x->sample, sizeof x->sample, "%s", x->report.gtid);
+        x->sampled = true;
+        x->sample_at = e->now;
+    }
+    if (gtid_text_subset(e, h, x->sample, w)) {
+        x->clean = true;
+        return;
+    }
+    if (e->now - x->sample_at < SAMPLE_PATIENCE_MS || e->host[w].report_at <= x->sample_at)
+        return;
+    gtid_text_extra(e, h, x->sample, w, x->extra, sizeof x->extra);
+    plan_event(e, p, EVENT_WARN, h, "has transactions the writer %s doesn't have: %s",
+               host_name(e, w), x->extra);
+}
+
+static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
+{
+    struct host *x = &e->host[h];
+    int s = engine_active_slot(e);
+
+    o->follow = x->order.serial ? x->order.follow : FOLLOW_KEEP;
+    o->source = x->order.serial ? x->order.source : -1;
+    if (s >= 0 && e->slot[s].holder == h) {
+        bool promoted = !e->slot[s].adopted;
+
+        if (promoted || e->slot[s].releasing) {
+            o->follow = promoted ? FOLLOW_NONE : o->follow;
+            o->source = promoted ? -1 : o->source;
+        }
+        if (promoted)
+            snprintf(o->reach, sizeof o->reach, "%s", e->slot[s].reach);
+        return;
+    }
+    if (x->state == ADMIN_OFFLINE) {
+        o->follow = FOLLOW_NONE;
+        o->source = -1;
+        return;
+    }
+    if (w < 0)
+        return;
+    if (x->state != HARD_OFFLINE && x->clean) {
+        o->follow = FOLLOW_SOURCE;
+        o->source = w;
+        return;
+    }
+    if (order_runs(e, h, w) && !x->extra[0])
+        return;
+    o->follow = FOLLOW_NONE;
+    o->source = -1;
+}
+
+static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
+{
+    memset(o, 0, sizeof *o);
+    o->epoch = e->epoch;
+    memcpy(o->monitor, e->identity, sizeof o->monitor);
+    o->start_id = e->host[h].report.start_id;
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        struct slot *x = &e->slot[s];
+
+        if (x->holder != h)
+            continue;
+        if (!x->releasing)
+            o->hold |= 1ull << s;
+        o->probe = o->probe || (x->probe && !x->adopted);
+        o->fence = o->fence || (x->releasing && x->fence);
+    }
+    order_follow(e, h, w, o);
+}
+
+static bool order_same(const struct msg_order *a, const struct msg_order *b)
+{
+    return a->hold == b->hold && a->follow == b->follow && a->source == b->source &&
+           a->start_id == b->start_id && strcmp(a->reach, b->reach) == 0 && a->fence >= b->fence;
+}
+
+static void order_send(struct engine *e, int h, struct plan *p)
+{
+    struct action *act = plan_add(p, ACT_ORDER);
+
+    act->host = h;
+    act->after = e->host[h].order_after;
+    e->host[h].order_at = e->now;
+}
+
+/* Nothing an adopted cluster needs to be told: the first order is sent when something is to be
+ * done. */
+static bool order_needed(const struct engine *e, int h, const struct msg_order *o)
+{
+    const struct host *x = &e->host[h];
+
+    if (x->reorder)
+        return true;
+    if (x->order.serial)
+        return !order_same(&x->order, o);
+    if (o->follow != FOLLOW_KEEP || o->hold)
+        return true;
+    if (x->report.facts && !x->report.read_only)
+        return true;
+    for (unsigned i = 0; i < x->report.n; i++)
+        if (x->report.slot[i].hold != HOLD_NONE)
+            return true;
+    return false;
+}
+
+static void order_one(struct engine *e, int h, int w, struct plan *p)
+{
+    struct host *x = &e->host[h];
+    struct msg_order o;
+
+    order_compare(e, h, w, p);
+    order_work_out(e, h, w, &o);
+    if (!order_needed(e, h, &o)) {
+        if (x->order.serial && x->report.serial < x->order.serial &&
+            e->now - x->order_at > RESEND_MS)
+            order_send(e, h, p);
+        return;
+    }
+    if (o.follow != x->order.follow || o.source != x->order.source || !x->order.serial) {
+        trap_restart(e, h, CK_REP_THREADS);
+        trap_restart(e, h, CK_REP_BACKLOG);
+    }
+    o.serial = e->epoch << 32 | ++e->serial;
+    x->order = o;
+    x->reorder = false;
+    x->order_after = e->persisted;
+    for (unsigned s = 0; s < e->conf.names.slots; s++)
+        if (o.hold >> s & 1)
+            e->slot[s].host[h].last_hold = o.serial;
+    order_send(e, h, p);
+}
+
+void orders_work(struct engine *e, struct plan *p)
+{
+    int w = engine_writer(e);
+
+    if (w >= 0 && w != e->writer_seen) {
+        for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+            e->host[h].clean = e->host[h].sampled = false;
+            e->host[h].extra[0] = 0;
+        }
+        e->writer_seen = w;
+    }
+    if (e->mode == MODE_PASSIVE)
+        return;
+    for (unsigned h = 0; h < e->conf.names.hosts; h++)
+        if (host_live(e, (int)h))
+            order_one(e, (int)h, w, p);
+}

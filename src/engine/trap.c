@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Trapping of check results: errors for a whole trap period make a check bad, one OK makes it good,
+ * UNKNOWN keeps the verdict and shows. */
+#include "engine/engine_internal.h"
+
+const char *const check_names[CK_N] = {
+    [CK_PING] = "ping",
+    [CK_MYSQL] = "mysql",
+    [CK_REP_THREADS] = "rep_threads",
+    [CK_REP_BACKLOG] = "rep_backlog",
+};
+
+bool check_good(const struct engine *e, int h, enum check c)
+{
+    const struct host *x = &e->host[h];
+
+    if (c == CK_MYSQL && x->dead_since && e->now - x->dead_since >= e->conf.on_crash_ms)
+        return false;
+    return !x->check[c].known || x->check[c].good;
+}
+
+static void trap_verdict(struct engine *e, int h, enum check c, bool good, struct plan *p)
+{
+    struct check_state *cs = &e->host[h].check[c];
+
+    if (cs->known && cs->good == good)
+        return;
+    cs->changed_wall_ms = e->wall;
+    if (cs->known || !good)
+        plan_event(e, p, EVENT_INFO, h, "%s is %s%s%s", check_names[c], good ? "good" : "bad",
+                   cs->message[0] ? ": " : "", cs->message);
+    cs->known = true;
+    cs->good = good;
+}
+
+void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p)
+{
+    int h = ev->check.host;
+    enum check c = ev->check.check;
+    struct check_state *cs = &e->host[h].check[c];
+
+    cs->last = ev->check.result;
+    snprintf(cs->message, sizeof cs->message, "%s", ev->check.message ? ev->check.message : "");
+    if (c == CK_REP_BACKLOG)
+        e->host[h].lag_ms = ev->check.lag_ms;
+    if (ev->check.result == RESULT_OK) {
+        cs->error_since = 0;
+        trap_verdict(e, h, c, true, p);
+        return;
+    }
+    if (ev->check.result != RESULT_ERROR)
+        return;
+    if (!cs->error_since)
+        cs->error_since = e->now;
+    if (e->now - cs->error_since >= e->conf.trap_ms[c])
+        trap_verdict(e, h, c, false, p);
+}
+
+/* What was seen so far says nothing about what begins now. */
+void trap_restart(struct engine *e, int h, enum check c)
+{
+    struct check_state *cs = &e->host[h].check[c];
+
+    cs->error_since = 0;
+    cs->known = false;
+}

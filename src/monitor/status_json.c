@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "monitor/status_internal.h"
+#include "proto/codec.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One document being built; lack of memory anywhere spoils it as a whole. */
+struct build {
+    const struct engine *e;
+    const struct status_conf *s;
+    bool failed;
+};
+
+static void put(struct build *b, json_t *to, const char *key, json_t *value)
+{
+    if (json_object_set_new(to, key, value))
+        b->failed = true;
+}
+
+static void add(struct build *b, json_t *to, json_t *value)
+{
+    if (json_array_append_new(to, value))
+        b->failed = true;
+}
+
+/* Texts of servers may be anything. */
+static json_t *text(const char *from)
+{
+    char copy[GTID_LEN]; /* the longest there is */
+
+    snprintf(copy, sizeof copy, "%s", from);
+    msg_clean_text(copy);
+    return json_string(copy);
+}
+
+static json_t *moment(int64_t wall_ms)
+{
+    char to[RFC3339_LEN];
+
+    return wall_ms ? json_string(status_time(to, wall_ms)) : json_null();
+}
+
+static json_t *host_name(const struct build *b, int host)
+{
+    return host < 0 ? json_null() : json_string(b->e->conf.names.host[host]);
+}
+
+/* --- checks --------------------------------------------------------------------------------- */
+
+static json_t *one_check(struct build *b, const struct check_state *c)
+{
+    static const char *const results[] = {
+        [RESULT_OK] = "OK",
+        [RESULT_ERROR] = "ERROR",
+        [RESULT_UNKNOWN] = "UNKNOWN",
+    };
+    json_t *o = json_object();
+
+    put(b, o, "ok", c->known ? json_boolean(c->good) : json_null());
+    put(b, o, "since", moment(c->changed_wall_ms));
+    put(b, o, "message", text(c->message));
+    put(b, o, "result", json_string(results[c->last]));
+    return o;
+}
+
+static json_t *checks(struct build *b, int host, int check)
+{
+    json_t *o = json_object();
+
+    for (int i = 0; i < CK_N; i++)
+        if (check < 0 || check == i)
+            put(b, o, check_names[i], one_check(b, &b->e->host[host].check[i]));
+    return o;
+}
+
+/* --- a host --------------------------------------------------------------------------------- */
+
+static json_t *source(const struct build *b, const struct msg_report *r)
+{
+    char at[ADDR_LEN + 16];
+
+    if (!*r->source_host)
+        return json_null();
+    for (unsigned i = 0; i < b->e->conf.names.hosts; i++) {
+        bool there = !strcmp(r->source_host, b->s->host[i].replication_address) ||
+                     !strcmp(r->source_host, b->s->host[i].address);
+        if (there && r->source_port == b->s->host[i].port)
+            return json_string(b->e->conf.names.host[i]);
+    }
+    snprintf(at, sizeof at, strchr(r->source_host, ':') ? "[%s]:%u" : "%s:%u", r->source_host,
+             r->source_port);
+    return text(at);
+}
+
+static json_t *lag(const struct host *h, const struct msg_report *r)
+{
+    int64_t ms = h->lag_ms;
+
+    if (!r || !r->facts || !*r->source_host || ms < 0)
+        return json_null();
+    return ms % 1000 ? json_real((double)ms / 1000) : json_integer(ms / 1000);
+}
+
+static json_t *held_roles(struct build *b, int host)
+{
+    const struct engine *e = b->e;
+    json_t *array = json_array();
+    char ip[ADDR_LEN];
+
+    for (unsigned s = 0; s < e->conf.names.slots; s++)
+        for (unsigned i = 0; e->slot[s].holder == host && i < b->s->slot[s].n; i++) {
+            json_t *o = json_object();
+            put(b, o, "role", json_string(e->conf.role[e->conf.slot_role[s]].name));
+            put(b, o, "ip", json_string(status_ip(ip, b->s->slot[s].ip[i])));
+            add(b, array, o);
+        }
+    return array;
+}
+
+static json_t *one_host(struct build *b, int i)
+{
+    static const char *const mysqld[MYSQLD_N] = {"unknown", "up", "dead"};
+    static const char *const gate[GATE_N] = {"nft", "lifetime"};
+    const struct host *h = &b->e->host[i];
+    const struct msg_report *r = status_report(b->e, i);
+    bool facts = r && r->facts;
+    json_t *o = json_object();
+
+    put(b, o, "name", host_name(b, i));
+    put(b, o, "address", json_string(b->s->host[i].address));
+    put(b, o, "mode", json_string(b->e->conf.host[i].master ? "master" : "replica"));
+    put(b, o, "state", json_string(host_state_names[h->state]));
+    put(b, o, "since", moment(h->state_since_wall));
+    put(b, o, "agent", json_string(h->linked ? "up" : "down"));
+    put(b, o, "roles", held_roles(b, i));
+    put(b, o, "read_only", facts ? json_boolean(r->read_only) : json_null());
+    put(b, o, "source", facts ? source(b, r) : json_null());
+    put(b, o, "lag_s", lag(h, r));
+    put(b, o, "gtid", *h->report.gtid ? text(h->report.gtid) : json_null());
+    put(b, o, "checks", checks(b, i, -1));
+    put(b, o, "gate", r ? json_string(gate[r->gate]) : json_null());
+    put(b, o, "mysqld", r ? json_string(mysqld[r->mysqld]) : json_null());
+    put(b, o, "problem", text(r ? r->problem : ""));
+    put(b, o, "extra_gtid", text(h->extra));
+    put(b, o, "flapping", json_boolean(h->flapping));
+    return o;
+}
+
+/* --- the cluster ---------------------------------------------------------------------------- */
+
+static json_t *roles(struct build *b)
+{
+    const struct engine *e = b->e;
+    json_t *array = json_array();
+    char ip[ADDR_LEN];
+
+    for (unsigned s = 0; s < e->conf.names.slots; s++)
+        for (unsigned i = 0; i < b->s->slot[s].n; i++) {
+            const struct slot *slot = &e->slot[s];
+            bool exclusive = e->conf.role[e->conf.slot_role[s]].exclusive;
+            json_t *o = json_object();
+            put(b, o, "name", json_string(e->conf.role[e->conf.slot_role[s]].name));
+            put(b, o, "mode", json_string(exclusive ? "exclusive" : "balanced"));
+            put(b, o, "ip", json_string(status_ip(ip, b->s->slot[s].ip[i])));
+            put(b, o, "host", host_name(b, slot->holder));
+            put(b, o, "held", json_boolean(status_held(e, (int)s)));
+            put(b, o, "waiting", text(slot->holder < 0 ? slot->waiting : ""));
+            add(b, array, o);
+        }
+    return array;
+}
+
+static json_t *move(struct build *b)
+{
+    static const char *const phase[] = {
+        [MOVE_LAG] = "waiting for the lag to go",
+        [MOVE_RELEASE] = "writes are blocked, the old host lets go",
+        [MOVE_PROMOTE] = "the new host takes over",
+        [MOVE_BACK] = "going back",
+    };
+    const struct move *m = &b->e->move;
+    json_t *o;
+
+    if (m->phase == MOVE_NONE)
+        return json_null();
+    o = json_object();
+    put(b, o, "role", json_string(b->e->conf.role[b->e->conf.slot_role[m->slot]].name));
+    put(b, o, "from", host_name(b, m->from));
+    put(b, o, "to", host_name(b, m->to));
+    put(b, o, "phase", json_string(phase[m->phase]));
+    put(b, o, "for_ms", json_integer(b->e->now - m->started));
+    return o;
+}
+
+struct why {
+    struct build *b;
+    json_t *array;
+};
+
+static void add_why(void *to, const char *sentence)
+{
+    struct why *w = to;
+
+    add(w->b, w->array, json_string(sentence));
+}
+
+static char *finish(struct build *b, json_t *root)
+{
+    char *out = b->failed ? NULL : json_dumps(root, JSON_COMPACT);
+
+    json_decref(root);
+    return out;
+}
+
+char *status_json(const struct engine *e, const struct status_conf *s)
+{
+    struct build b = {.e = e, .s = s};
+    json_t *o = json_object(), *hosts = json_array();
+    struct why why = {&b, json_array()};
+
+    status_why(e, add_why, &why);
+    for (unsigned i = 0; i < e->conf.names.hosts; i++)
+        add(&b, hosts, one_host(&b, (int)i));
+    put(&b, o, "schema", json_integer(1));
+    put(&b, o, "cluster", json_string(s->cluster));
+    put(&b, o, "time", moment(e->wall));
+    put(&b, o, "mode", json_string(mode_names[e->mode]));
+    put(&b, o, "monitor", json_string(e->conf.monitor));
+    put(&b, o, "reigning", json_boolean(e->reign == REIGN_YES));
+    put(&b, o, "passive_why", text(e->passive_why));
+    put(&b, o, "epoch", json_integer((json_int_t)e->epoch));
+    put(&b, o, "health", json_string(health_names[status_health(e)]));
+    put(&b, o, "why", why.array);
+    put(&b, o, "writer", host_name(&b, engine_writer(e)));
+    put(&b, o, "move", move(&b));
+    put(&b, o, "hosts", hosts);
+    put(&b, o, "roles", roles(&b));
+    return finish(&b, o);
+}
+
+char *status_checks_json(const struct engine *e, int host, int check)
+{
+    struct build b = {.e = e};
+    json_t *o = json_object(), *hosts = json_array();
+
+    put(&b, o, "schema", json_integer(1));
+    for (int i = 0; i < (int)e->conf.names.hosts; i++) {
+        json_t *h;
+        if (host >= 0 && host != i)
+            continue;
+        h = json_object();
+        put(&b, h, "name", host_name(&b, i));
+        put(&b, h, "checks", checks(&b, i, check));
+        add(&b, hosts, h);
+    }
+    put(&b, o, "hosts", hosts);
+    return finish(&b, o);
+}

@@ -42,7 +42,7 @@ static void order_compare(struct engine *e, int h, int w, struct plan *p)
     if (!x->sampled) {
         if (!stopped && !order_runs(e, h, w))
             return;
-        snprintf(x->sample, sizeof x->sample, "%s", x->report.gtid);
+        memcpy(x->sample, x->report.gtid, sizeof x->sample);
         x->sampled = true;
         x->sample_at = e->now;
     }

@@ -36,6 +36,7 @@ struct peer_ops {
     void (*on_down)(struct peer *p, void *owner, const char *why);
 };
 
+/* Once, before anything of net is used: ignores SIGPIPE. */
 void net_init(void);
 
 /* `to`: IPv4 or IPv6 with `tls`; AF_UNIX with tls NULL. `deadline_ms` (CLOCK_BOOTTIME) is for
@@ -58,11 +59,13 @@ int peer_send(struct peer *p, const void *data, size_t len) MUST_CHECK;
  * yet is dropped: whoever asked last hangs up. Once it is going down this does nothing. */
 void peer_close(struct peer *p, const char *why);
 
-const char *
-peer_name(const struct peer *p); /* "10.77.0.1:4242", "[fd00::1]:4242", "uid 0 pid 812" */
-int64_t
-peer_heard_ms(const struct peer *p);      /* the last complete frame, or else since when it is up */
-size_t peer_queued(const struct peer *p); /* bytes waiting for the kernel */
+/* "10.77.0.1:4242", "[fd00::1]:4242", the path of a unix socket, or who came by it: "uid 0 pid 812"
+ */
+const char *peer_name(const struct peer *p);
+/* When the last complete frame came, or else when it went up; CLOCK_BOOTTIME. */
+int64_t peer_heard_ms(const struct peer *p);
+/* Bytes waiting for the kernel. */
+size_t peer_queued(const struct peer *p);
 /* Who is at the other end of an accepted unix socket; false on every other connection. */
 bool peer_creds(const struct peer *p, struct ucred *who) MUST_CHECK;
 

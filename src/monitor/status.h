@@ -40,6 +40,11 @@ char *status_show(const struct engine *e, const struct status_conf *s) MUST_CHEC
 char *status_checks(const struct engine *e, int host, int check) MUST_CHECK;
 char *status_checks_json(const struct engine *e, int host, int check) MUST_CHECK;
 
+struct buf;
+struct ring_event;
+/* Adds one line (with its newline) for `events`; as JSON {time, level, host|null, text}. */
+void status_event(struct buf *b, const struct engine *e, const struct ring_event *ev, bool json);
+
 enum health { HEALTH_OK, HEALTH_DEGRADED, HEALTH_NO_WRITER };
 extern const char *const health_names[3]; /* "ok", "degraded", "no_writer" */
 enum health status_health(const struct engine *e);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/buf.h"
+#include "monitor/ring.h"
 #include "monitor/status_internal.h"
 #include "proto/codec.h"
 
@@ -258,4 +260,34 @@ char *status_checks_json(const struct engine *e, int host, int check)
     }
     put(&b, o, "hosts", hosts);
     return finish(&b, o);
+}
+
+void status_event(struct buf *to, const struct engine *e, const struct ring_event *ev, bool json)
+{
+    static const char *const level[] = {
+        [EVENT_INFO] = "info",
+        [EVENT_NOTE] = "note",
+        [EVENT_WARN] = "warn",
+    };
+    struct build b = {.e = e};
+    char when[RFC3339_LEN], *line;
+    json_t *o;
+
+    if (!json) {
+        buf_addf(to, "%s  %s  %s%s%s\n", status_time(when, ev->wall_ms), level[ev->level],
+                 ev->host < 0 ? "" : e->conf.names.host[ev->host], ev->host < 0 ? "" : ": ",
+                 ev->text);
+        return;
+    }
+    o = json_object();
+    put(&b, o, "time", moment(ev->wall_ms));
+    put(&b, o, "level", json_string(level[ev->level]));
+    put(&b, o, "host", host_name(&b, ev->host));
+    put(&b, o, "text", text(ev->text));
+    line = finish(&b, o);
+    if (line)
+        buf_addf(to, "%s\n", line);
+    else
+        to->full = true;
+    free(line);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The shell around the agent's rules. What happens in the world becomes an event, agentd_feed gives
- * it to agent_step and has the plan performed (perform.c); results come back as events. Nothing here
- * decides.
+ * it to agent_step and has the plan performed (perform.c); results come back as events. Nothing
+ * here decides.
  *
  *   links.c      monitors and peers that connect to us         addresses.c  gate and role addresses
- *   asks.c       our connections to peers, for promises        server.c     the local mysqld, observed
- *   keep.c       journal and record                            jobs.c       work on it, and the fence
+ *   asks.c       our connections to peers, for promises        server.c     the local mysqld,
+ * observed keep.c       journal and record                            jobs.c       work on it, and
+ * the fence
  *
  * Each part is a struct in here; x_start returns 0 or fails with a sentence, x_stop ends everything
  * and counts itself off d->closer when its last handle is closed. */
@@ -124,12 +125,14 @@ struct agentd_jobs {
     bool cancelled;
     struct mydb_ask ask;
     char reach[GTID_LEN];
+    char done_text[PROBLEM_LEN];
+    struct log_limit limit[JOB_N];
 };
 
 struct agentd_keep {
     struct journal *journal;
     struct record record;
-    bool durable_found, record_found;
+    bool durable_found, durable_bad, record_found;
     struct agent_durable durable;
     struct agent_record last;
     uint64_t seq; /* of the append that counts */
@@ -148,13 +151,14 @@ struct agentd {
     uint64_t start_id;
     struct net_tls *tls;
 
-    bool busy, stopping, stopped_started;
+    bool busy, stopping;
     int64_t now_ms; /* of the event being handled */
     struct agent_plan plan;
     struct agentd_note note[3 * SLOTS_MAX + 4];
     unsigned notes;
 
     uv_timer_t wake, tick, patience;
+    uv_signal_t term, interrupt;
     bool listening;
     int exit_code;
     struct jump jump;
@@ -242,7 +246,8 @@ void agentd_keep_tick(struct agentd *d);
 void agentd_persist(struct agentd *d);
 void agentd_record(struct agentd *d);
 
-/* hosts.c: 0 and the index of the host this machine is. name: NULL, or the one the operator says. */
+/* hosts.c: 0 and the index of the host this machine is. name: NULL, or the one the operator says.
+ */
 int agentd_host_find(const struct conf *c, const char *name, unsigned *self,
                      struct err *e) MUST_CHECK;
 /* -EPERM: a capability that is needed is missing; the sentence names it and what to do. */

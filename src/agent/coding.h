@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * How the agent's memory is written down. Pure.
  *   durable  text for the journal: survives a reboot
- *   record   bytes for /run: this binary and the next on this machine read it; slots and hosts stand
- *            in it by name, so that it stays right when the configuration was changed in between */
+ *   record   bytes for /run: this binary and the next on this machine read it; slots and hosts
+ * stand in it by name, so that it stays right when the configuration was changed in between */
 #pragma once
 
 #include "base/check.h"

@@ -12,7 +12,14 @@
 #include <sys/types.h>
 #include <uv.h>
 
-enum mydb_task { MYDB_OBSERVE, MYDB_READ_ONLY, MYDB_DRAIN, MYDB_WRITABLE, MYDB_FOLLOW, MYDB_TASK_N };
+enum mydb_task {
+    MYDB_OBSERVE,
+    MYDB_READ_ONLY,
+    MYDB_DRAIN,
+    MYDB_WRITABLE,
+    MYDB_FOLLOW,
+    MYDB_TASK_N
+};
 
 /* What it came to, as far as the connection goes. */
 enum mydb_came {
@@ -43,8 +50,8 @@ struct mydb_facts {
 struct mydb_ask {
     enum mydb_task task;
     int64_t limit_ms;
-    bool planned;      /* READ_ONLY */
-    const char *reach; /* DRAIN: a position (MariaDB) or a set (MySQL); "" none */
+    bool planned;                   /* READ_ONLY */
+    const char *reach;              /* DRAIN: a position (MariaDB) or a set (MySQL); "" none */
     const struct conf_host *source; /* FOLLOW */
 };
 

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What is remembered: whom this agent obeys (journal, survives a reboot) and what it holds and
+ * promised (record in /run, survives this process). */
+#include "agent/agentd.h"
+
+#include "agent/coding.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void keep_on_last(void *owner, const struct journal_last *last)
+{
+    struct agentd *d = owner;
+
+    if (last->note)
+        log_warn(&d->log, "%s", last->note);
+    if (!last->data)
+        return;
+    d->keep.durable_found = agentd_durable_decode(&d->keep.durable, last->data, last->len) == 0;
+    if (!d->keep.durable_found)
+        log_error(&d->log, "the journal holds what this version cannot read");
+    d->keep.durable_bad = !d->keep.durable_found;
+}
+
+static int keep_open_journal(struct agentd *d, struct err *e)
+{
+    char path[4096];
+
+    if (snprintf(path, sizeof path, "%s/%s.%s.agent.journal", d->state_dir, d->conf->cluster,
+                 d->conf->hosts[d->self].name) >= (int)sizeof path)
+        return err_set(e, -ENAMETOOLONG, "state directory %s: the path is too long", d->state_dir);
+    if (journal_open(&d->loop, path, NULL, d, keep_on_last, &d->keep.journal, e) < 0)
+        return err_wrap(e, "open the journal %s", path);
+    if (d->keep.durable_bad)
+        return err_set(e, -EPROTO,
+                       "journal %s: not written by this version; it says whom this host obeys, so "
+                       "it is not thrown away by itself",
+                       path);
+    log_debug(&d->log, "journal %s, %s", path, journal_backend(d->keep.journal));
+    return 0;
+}
+
+static void keep_read_record(struct agentd *d)
+{
+    unsigned char data[RECORD_MAX];
+    size_t len = 0;
+    int rc;
+
+    switch (record_read(&d->keep.record, data, &len)) {
+    case RECORD_VALID:
+        rc = agentd_record_decode(&d->keep.last, &d->setup.names, data, len);
+        d->keep.record_found = rc == 0;
+        if (rc < 0)
+            log_warn(&d->log, "record %s: not of this version: counts for nothing",
+                     d->keep.record.path);
+        break;
+    case RECORD_DAMAGED:
+        log_warn(&d->log, "record %s: damaged: counts for nothing", d->keep.record.path);
+        break;
+    default: /* never written, or before the last reboot */
+        break;
+    }
+}
+
+int agentd_keep_start(struct agentd *d, struct err *e)
+{
+    struct agentd_keep *k = &d->keep;
+
+    k->record.fd = -1;
+    if (record_open(&k->record, d->run_dir, d->conf->cluster, d->conf->hosts[d->self].name, e) < 0)
+        return err_wrap(e, "open the record in %s", d->run_dir);
+    if (k->record.warning[0])
+        log_warn(&d->log, "%s", k->record.warning);
+    keep_read_record(d);
+    return keep_open_journal(d, e);
+}
+
+static void keep_on_closed(void *owner)
+{
+    struct agentd *d = owner;
+
+    closer_sub(&d->closer);
+}
+
+void agentd_keep_stop(struct agentd *d)
+{
+    if (d->keep.record.path[0])
+        record_close(&d->keep.record);
+    if (!d->keep.journal)
+        return;
+    closer_add(&d->closer);
+    journal_close(d->keep.journal, d, keep_on_closed);
+    d->keep.journal = NULL;
+}
+
+static void keep_on_appended(void *owner, uint64_t seq, int err)
+{
+    struct agentd *d = owner;
+    struct agent_event ev = {.kind = AE_DURABLE};
+    unsigned held;
+
+    if (seq != d->keep.seq || d->stopping)
+        return; /* a newer one is under way */
+    if (err == 0) {
+        agentd_feed(d, &ev);
+        return;
+    }
+    d->keep.append_again = true; /* with the next tick */
+    if (log_allowed(&d->keep.limit, clock_boot_ms(), &held))
+        log_error(&d->log, "the journal cannot be written, so no new monitor is obeyed: %s",
+                  strerror(-err));
+}
+
+void agentd_persist(struct agentd *d)
+{
+    char text[AGENTD_DURABLE_MAX];
+    size_t len = agentd_durable_encode(&d->agent.durable_next, text);
+
+    d->keep.append_again = false;
+    d->keep.seq = journal_append(d->keep.journal, text, len, d, keep_on_appended);
+}
+
+void agentd_record(struct agentd *d)
+{
+    unsigned char data[AGENTD_RECORD_MAX];
+    struct agent_record r;
+    struct err e = {0};
+    unsigned held;
+    size_t len;
+
+    agent_record_of(&d->agent, &r);
+    len = agentd_record_encode(&r, &d->setup.names, data);
+    d->keep.record_again = record_write(&d->keep.record, data, len, &e) < 0;
+    if (d->keep.record_again && log_allowed(&d->keep.limit, clock_boot_ms(), &held))
+        log_error(&d->log, "the record cannot be written, it is tried again: %s", e.msg);
+}
+
+void agentd_keep_tick(struct agentd *d)
+{
+    if (d->keep.append_again)
+        agentd_persist(d);
+    if (d->keep.record_again)
+        agentd_record(d);
+}

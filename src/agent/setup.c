@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "agent/setup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int setup_names(const struct conf *c, struct agentd_setup *s, struct err *e)
+{
+    size_t slots = conf_slots(c, s->slot, SLOTS_MAX);
+
+    if (c->n_hosts > HOSTS_MAX)
+        return err_set(e, -E2BIG, "%zu hosts; a cluster can have %d: split it", c->n_hosts,
+                       HOSTS_MAX);
+    if (slots > SLOTS_MAX)
+        return err_set(
+            e, -E2BIG,
+            "%zu exclusive roles and balanced addresses; a cluster can have %d: split it", slots,
+            SLOTS_MAX);
+    s->names.hosts = (unsigned)c->n_hosts;
+    s->names.slots = (unsigned)slots;
+    for (size_t i = 0; i < c->n_hosts; i++)
+        (void)snprintf(s->names.host[i], NAME_LEN, "%s", c->hosts[i].name);
+    for (size_t i = 0; i < slots; i++)
+        (void)snprintf(s->names.slot[i], SLOT_LEN, "%s", s->slot[i].name);
+    return 0;
+}
+
+static void setup_slot(const struct conf *c, const struct conf_slot *from,
+                       struct agent_slot_conf *to)
+{
+    const struct conf_role *role = &c->roles[from->role];
+
+    (void)snprintf(to->name, sizeof to->name, "%s", from->name);
+    to->writable = from->role == c->active_master_role;
+    for (size_t i = 0; i < role->n_hosts; i++)
+        to->candidates |= (hostset)1 << role->hosts[i];
+}
+
+int agentd_setup_of(const struct conf *c, unsigned self, struct agentd_setup *out, struct err *e)
+{
+    /* what is about the writer may be set at its role */
+    const struct conf_failover *writer = c->active_master_role < c->n_roles
+                                             ? &c->roles[c->active_master_role].failover
+                                             : &c->failover;
+    struct agent_conf *a = &out->agent;
+
+    memset(out, 0, sizeof *out);
+    if (setup_names(c, out, e) < 0)
+        return e->code;
+    a->self = (int)self;
+    a->hosts = out->names.hosts;
+    a->slots = out->names.slots;
+    for (unsigned i = 0; i < a->slots; i++)
+        setup_slot(c, &out->slot[i], &a->slot[i]);
+    a->lease_ms = c->failover.lease_ms;
+    a->on_monitor_loss = c->failover.on_monitor_loss == CONF_LOSS_FENCE ? LOSS_FENCE : LOSS_PROMISE;
+    a->kill_hung_mysqld = writer->kill_hung_mysqld;
+    a->catch_up_ms = writer->catch_up_timeout_ms;
+    return 0;
+}

@@ -43,5 +43,5 @@ enum record_found record_read(const struct record *r, void *data, size_t *len);
  * when the directory is in memory. len <= RECORD_MAX, 0 is allowed. */
 int record_write(struct record *r, const void *data, size_t len, struct err *e) MUST_CHECK;
 
-/* Repeatable. The file stays. */
+/* Repeatable; also after a record_open that failed, not on a zeroed struct. The file stays. */
 void record_close(struct record *r);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The gate in a real kernel: what it lets through, when it closes by itself, and that a second
+ * life of the agent adopts it. Host a has the address, host b is the client. */
+#include "net/gate.h"
+#include "test_net_ns.h"
+
+#include <stdlib.h>
+
+#define PORT 3306
+
+static const char *const vip_text[] = {NS_VIP4, NS_VIP6};
+static void open_gate(struct gate *g)
+{
+    struct ip vips[] = {ns_ip(NS_VIP4), ns_ip(NS_VIP6)};
+    struct err e = {0};
+
+    NS_OK(gate_open(g, "shop-1", vips, 2, &e));
+}
+
+static void configure(struct ns *ns, const struct ip *vip, bool on)
+{
+    struct err e = {0};
+
+    if (on)
+        NS_OK(rtnl_add(&ns->rtnl[NS_A], ns->ifindex[NS_A], vip, vip->family == AF_INET ? 24 : 64,
+                       60, false, &e));
+    else
+        NS_OK(rtnl_remove(&ns->rtnl[NS_A], vip, &e));
+}
+
+static int client(struct ns *ns, int family)
+{
+    int fd;
+
+    ns_in(ns, NS_B);
+    fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_true(fd >= 0);
+    ns_in(ns, NS_A);
+    return fd;
+}
+
+static void nf_tables_work_and_leave_nothing(void **state)
+{
+    struct err e = {0};
+    FILE *rules;
+    char line[64] = "";
+
+    (void)state;
+    NS_OK(gate_probe(&e));
+    rules = popen("nft list ruleset 2>&1", "r");
+    assert_non_null(rules);
+    assert_null(fgets(line, sizeof line, rules));
+    pclose(rules);
+}
+
+static void packets_pass_while_held_and_only_then(void **state)
+{
+    struct ns *ns = *state;
+    struct gate gate;
+    struct err e = {0};
+
+    open_gate(&gate);
+    for (unsigned i = 0; i < 2; i++) {
+        struct ip vip = ns_ip(vip_text[i]);
+        int at = ns_udp(&vip, PORT), from = client(ns, vip.family);
+        int64_t began_ms, last_ms = 0, left_ms = 0;
+
+        configure(ns, &vip, true);
+        ns_neigh_set(ns, NS_B, &vip, ns->mac[NS_A]); /* the gate alone is looked at */
+        assert_false(ns_reaches(from, &vip, PORT, at, 100));
+        began_ms = clock_boot_ms();
+        NS_OK(gate_hold(&gate, &vip, 1, began_ms + 700, &e));
+        NS_OK(gate_held_ms(&gate, &vip, &left_ms, &e));
+        assert_in_range(left_ms, 600, 704);
+        /* From here on nobody touches the gate: as if the holder were frozen. */
+        while (clock_boot_ms() < began_ms + 900) {
+            if (ns_reaches(from, &vip, PORT, at, 2))
+                last_ms = clock_boot_ms() - began_ms;
+        }
+        print_message("held for 700 ms: the last packet passed after %lld ms\n",
+                      (long long)last_ms);
+        assert_in_range(last_ms, 650, 750);
+        NS_OK(gate_held_ms(&gate, &vip, &left_ms, &e));
+        assert_int_equal(left_ms, 0);
+
+        /* Dropped before its time; dropping again is fine. */
+        NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 5000, &e));
+        assert_true(ns_reaches(from, &vip, PORT, at, 200));
+        NS_OK(gate_drop(&gate, &vip, 1, &e));
+        assert_false(ns_reaches(from, &vip, PORT, at, 50));
+        NS_OK(gate_drop(&gate, &vip, 1, &e));
+        configure(ns, &vip, false);
+        close(at);
+        close(from);
+    }
+    NS_OK(gate_remove(&gate, &e));
+}
+
+static void refreshing_leaves_no_gap(void **state)
+{
+    struct ns *ns = *state;
+    struct ip vip = ns_ip(NS_VIP4);
+    int at = ns_udp(&vip, PORT), from = client(ns, AF_INET), lost = 0, sent = 0;
+    int64_t began_ms = clock_boot_ms(), spent_us = 0, worst_us = 0;
+    struct gate gate;
+    struct err e = {0};
+
+    open_gate(&gate);
+    configure(ns, &vip, true);
+    ns_neigh_set(ns, NS_B, &vip, ns->mac[NS_A]);
+    for (; clock_boot_ms() < began_ms + 1000; sent++) {
+        int64_t us = ns_us();
+
+        NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 300, &e));
+        us = ns_us() - us;
+        spent_us += us;
+        worst_us = us > worst_us ? us : worst_us;
+        lost += !ns_reaches(from, &vip, PORT, at, 20);
+    }
+    print_message("%d refreshes, gate_hold %lld us on average, %lld at worst, %d packets lost\n",
+                  sent, (long long)(spent_us / sent), (long long)worst_us, lost);
+    assert_int_equal(lost, 0);
+    /* A refresh shortens as well as it lengthens. */
+    NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 5000, &e));
+    NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 100, &e));
+    usleep(160000);
+    assert_false(ns_reaches(from, &vip, PORT, at, 50));
+    assert_int_equal(gate_hold(&gate, &vip, 1, clock_boot_ms(), &e), -ETIME);
+    configure(ns, &vip, false);
+    close(at);
+    close(from);
+    NS_OK(gate_remove(&gate, &e));
+}
+
+static void the_next_life_adopts_what_is_held(void **state)
+{
+    struct ns *ns = *state;
+    struct ip vips[] = {ns_ip(NS_VIP4), ns_ip(NS_VIP6), ns_ip("10.99.0.101")};
+    int at = ns_udp(&vips[0], PORT), from = client(ns, AF_INET);
+    struct gate gate;
+    struct err e = {0};
+    int64_t until_ms, left_ms;
+
+    open_gate(&gate);
+    configure(ns, &vips[0], true);
+    configure(ns, &vips[2], true);
+    ns_neigh_set(ns, NS_B, &vips[0], ns->mac[NS_A]);
+    ns_neigh_set(ns, NS_B, &vips[2], ns->mac[NS_A]);
+    until_ms = clock_boot_ms() + 1500;
+    NS_OK(gate_hold(&gate, vips, 2, until_ms, &e));
+    gate_close(&gate); /* the end of the first life */
+    assert_true(ns_reaches(from, &vips[0], PORT, at, 100));
+    for (unsigned life = 0; life < 5; life++) {
+        /* ... whose successor knows one address more */
+        NS_OK(gate_open(&gate, "shop-1", vips, 3, &e));
+        assert_true(ns_reaches(from, &vips[0], PORT, at, 100));
+        for (unsigned i = 0; i < 2; i++) {
+            NS_OK(gate_held_ms(&gate, &vips[i], &left_ms, &e));
+            assert_in_range(left_ms, until_ms - clock_boot_ms() - 20,
+                            until_ms - clock_boot_ms() + 20);
+        }
+        NS_OK(gate_held_ms(&gate, &vips[2], &left_ms, &e));
+        assert_int_equal(left_ms, 0);
+        gate_close(&gate);
+    }
+    close(at);
+    at = ns_udp(&vips[2], PORT);
+    assert_false(ns_reaches(from, &vips[2], PORT, at, 50));
+    open_gate(&gate); /* and a later one knows it no more */
+    assert_true(ns_reaches(from, &vips[2], PORT, at, 50));
+    NS_OK(gate_remove(&gate, &e));
+    configure(ns, &vips[0], false);
+    configure(ns, &vips[2], false);
+    close(at);
+    close(from);
+}
+
+static void neighbours_are_answered_only_while_held(void **state)
+{
+    struct ns *ns = *state;
+    struct gate gate;
+    struct err e = {0};
+
+    open_gate(&gate);
+    for (unsigned i = 0; i < 2; i++) {
+        struct ip vip = ns_ip(vip_text[i]);
+        int at = ns_udp(&vip, PORT), from = client(ns, vip.family);
+
+        configure(ns, &vip, true);
+        ns_neigh_forget(ns, NS_B, &vip);
+        assert_false(ns_reaches(from, &vip, PORT, at, 200)); /* asks who has it */
+        assert_false(ns_neigh_is(ns, NS_B, &vip, ns->mac[NS_A]));
+        NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 5000, &e));
+        assert_true(ns_reaches(from, &vip, PORT, at, 2500)); /* it asks again each second */
+        assert_true(ns_neigh_is(ns, NS_B, &vip, ns->mac[NS_A]));
+        configure(ns, &vip, false);
+        close(at);
+        close(from);
+    }
+    NS_OK(gate_remove(&gate, &e));
+}
+
+/* b holds the address: a, whose gate is shut, must go on learning b's hardware address, or its own
+ * programs could not reach the writer. */
+static void a_shut_gate_does_not_keep_us_from_the_holder(void **state)
+{
+    struct ns *ns = *state;
+    struct gate gate;
+    struct err e = {0};
+
+    open_gate(&gate);
+    for (unsigned i = 0; i < 2; i++) {
+        struct ip vip = ns_ip(vip_text[i]), own = ns_ip(i ? NS_A6 : NS_A4);
+        int here = ns_udp(&own, PORT), there;
+
+        ns_in(ns, NS_B);
+        there = ns_udp(&vip, PORT);
+        ns_in(ns, NS_A);
+        NS_OK(rtnl_add(&ns->rtnl[NS_B], ns->ifindex[NS_B], &vip, i ? 64 : 24, 60, false, &e));
+        ns_neigh_forget(ns, NS_A, &vip);
+        assert_true(ns_reaches(here, &vip, PORT, there, 500));
+        assert_true(ns_neigh_is(ns, NS_A, &vip, ns->mac[NS_B]));
+        assert_true(ns_reaches(there, &own, PORT, here, 500)); /* what comes in its name */
+        NS_OK(rtnl_remove(&ns->rtnl[NS_B], &vip, &e));
+        close(here);
+        close(there);
+    }
+    NS_OK(gate_remove(&gate, &e));
+}
+
+static void tables_that_vanished_come_back_with_the_next_hold(void **state)
+{
+    struct ns *ns = *state;
+    struct ip vip = ns_ip(NS_VIP4);
+    int at = ns_udp(&vip, PORT), from = client(ns, AF_INET);
+    struct gate gate;
+    struct err e = {0};
+
+    open_gate(&gate);
+    configure(ns, &vip, true);
+    ns_neigh_set(ns, NS_B, &vip, ns->mac[NS_A]);
+    NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 500, &e));
+    assert_int_equal(system("nft flush ruleset"), 0);
+    NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 300, &e));
+    assert_int_equal(gate.reinstalled, 1);
+    assert_true(ns_reaches(from, &vip, PORT, at, 100));
+    usleep(350000);
+    assert_false(ns_reaches(from, &vip, PORT, at, 50));
+    configure(ns, &vip, false);
+    close(at);
+    close(from);
+    NS_OK(gate_remove(&gate, &e));
+}
+
+static void names_that_are_no_cluster_are_refused(void **state)
+{
+    struct gate gate;
+    struct err e = {0};
+
+    (void)state;
+    assert_int_equal(gate_open(&gate, "a; flush ruleset", NULL, 0, &e), -EINVAL);
+    gate_close(&gate);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nf_tables_work_and_leave_nothing),
+        cmocka_unit_test(names_that_are_no_cluster_are_refused),
+        cmocka_unit_test(packets_pass_while_held_and_only_then),
+        cmocka_unit_test(refreshing_leaves_no_gap),
+        cmocka_unit_test(the_next_life_adopts_what_is_held),
+        cmocka_unit_test(neighbours_are_answered_only_while_held),
+        cmocka_unit_test(a_shut_gate_does_not_keep_us_from_the_holder),
+        cmocka_unit_test(tables_that_vanished_come_back_with_the_next_hold),
+    };
+    struct err e = {0};
+    int failed;
+
+    if (ns_make(&ns_two) != 0)
+        return 0;
+    if (gate_probe(&e) < 0) {
+        print_message("skipped: %s\n", e.msg);
+        return 0;
+    }
+    failed = cmocka_run_group_tests(tests, ns_setup, NULL);
+    ns_free(&ns_two);
+    return failed;
+}

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "engine/engine.h"
 
-enum { RING_MAX = 1000 };
+enum { RING_MAX = 1000 /* COMMAND_EVENTS_MOST */ };
 
 struct ring_event {
     uint64_t n; /* 1, 2, 3, ... since the start of this monitor */

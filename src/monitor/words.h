@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The words of a ctl command become plain data, or a sentence that says what is wrong with them.
- * Pure. Dashes and underscores are the same. */
+ * Pure. */
 #pragma once
 
 #include "base/err.h"
@@ -17,8 +17,6 @@ enum words_kind {
     WORDS_EVENTS,
     WORDS_ORDER,
 };
-
-enum { WORDS_EVENTS_DEFAULT = 20 };
 
 struct words {
     enum words_kind kind;

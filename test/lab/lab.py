@@ -425,9 +425,10 @@ class Lab:
         return '\n'.join(f'{t - self.began:8.3f} {who:9} {text}' for t, who, text in sorted(events))
 
     def logs(self):
-        """Paths of all logs."""
-        return sorted(os.path.join(self.directory, f) for f in os.listdir(self.directory)
-                      if f.endswith(('.log', '.acks')))
+        """Paths of all logs; those of hamm come last, where a reader looks first."""
+        found = (f for f in os.listdir(self.directory) if f.endswith(('.log', '.acks')))
+        return [os.path.join(self.directory, f) for f in
+                sorted(found, key=lambda f: (f.endswith(('agent.log', 'monitor.log')), f))]
 
     # ending
 

@@ -68,7 +68,7 @@ def remove_stale():
             shutil.rmtree(d, ignore_errors=True)
 
 
-def tail(path, lines=LOG_LINES):
+def tail(path, lines):
     with open(path, errors='replace') as f:
         return ''.join(f.readlines()[-lines:])
 
@@ -88,9 +88,10 @@ def show_failure(lab, name):
     print('\n'.join(story.split('\n')[-120:]))
     for path in lab.logs():
         shutil.copy(path, kept)
+        lines = LOG_LINES if path.endswith('.log') else 10
         if os.path.getsize(path):
-            print(f'--- {os.path.basename(path)}, last {LOG_LINES} lines')
-            print(tail(path).rstrip())
+            print(f'--- {os.path.basename(path)}, last {lines} lines')
+            print(tail(path, lines).rstrip())
     if os.path.exists(lab.config):
         shutil.copy(lab.config, kept)
     print(f'--- complete logs: {os.path.relpath(kept, ROOT)}/', flush=True)
@@ -144,6 +145,7 @@ def run_one(name, run, args, template, seed):
     take_signals()
     took = time.monotonic() - began
     verdict = 'FAILED' if failure else 'ok    '
+    figures = failure.strip().split('\n')[0][:150] if failure else figures
     return not failure, f'{verdict} {name:28} {took:5.1f} s  {figures}'
 
 

@@ -12,37 +12,20 @@
 
 struct options {
     const char *file, *host, *state_dir, *run_dir;
-    bool help;
 };
-
-static const char usage[] =
-    "hamm agent -c FILE [--host NAME] [--state-dir DIR] [--run-dir DIR] [-v]\n"
-    "\n"
-    "Runs on a database's host: holds the role addresses it is ordered to hold while its lease\n"
-    "runs, keeps mysqld read-only otherwise, and tells the monitor what is true.\n"
-    "\n"
-    "  -c, --config FILE   cluster.yaml, the same on every machine\n"
-    "      --host NAME     which host of the file this is, if its addresses don't say it\n"
-    "      --state-dir DIR whom it obeys, over reboots (default: state_dir of the file)\n"
-    "      --run-dir DIR   what it holds, over restarts; in memory (default: /run/hamm)\n"
-    "  -v, --verbose       says more; as HAMM_LOG=debug does\n";
 
 static int options_read(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"host", required_argument, NULL, 'H'},
-        {"state-dir", required_argument, NULL, 'S'},
-        {"run-dir", required_argument, NULL, 'R'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},    {"host", required_argument, NULL, 'H'},
+        {"state-dir", required_argument, NULL, 'S'}, {"run-dir", required_argument, NULL, 'R'},
+        {"verbose", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0},
     };
     int c;
 
     *o = (struct options){.run_dir = "/run/hamm"};
     optind = 0; /* glibc: a new command line, perhaps not the first in this process */
-    while ((c = getopt_long(argc, argv, "c:vh", known, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "c:v", known, NULL)) != -1) {
         switch (c) {
         case 'c':
             o->file = optarg;
@@ -59,9 +42,6 @@ static int options_read(int argc, char **argv, struct options *o)
         case 'v':
             log_max = LOG_DEBUG;
             break;
-        case 'h':
-            o->help = true;
-            return 0;
         default:
             return -EINVAL; /* getopt said what is wrong */
         }
@@ -153,10 +133,6 @@ int agent_main(int argc, char **argv)
     if (options_read(argc, argv, &o) < 0) {
         fprintf(stderr, "try `hamm agent --help`\n");
         return 2;
-    }
-    if (o.help) {
-        fputs(usage, stdout);
-        return 0;
     }
     if (agent_conf_read(&o, &c) < 0)
         return 2;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+_Static_assert((int)CONF_SLOT_LEN == (int)SLOT_LEN, "a slot has one name");
+
 static int setup_names(const struct conf *c, struct agentd_setup *s, struct err *e)
 {
     size_t slots = conf_slots(c, s->slot, SLOTS_MAX);
@@ -22,7 +24,7 @@ static int setup_names(const struct conf *c, struct agentd_setup *s, struct err 
     for (size_t i = 0; i < c->n_hosts; i++)
         (void)snprintf(s->names.host[i], NAME_LEN, "%s", c->hosts[i].name);
     for (size_t i = 0; i < slots; i++)
-        (void)snprintf(s->names.slot[i], SLOT_LEN, "%s", s->slot[i].name);
+        memcpy(s->names.slot[i], s->slot[i].name, SLOT_LEN);
     return 0;
 }
 
@@ -31,7 +33,7 @@ static void setup_slot(const struct conf *c, const struct conf_slot *from,
 {
     const struct conf_role *role = &c->roles[from->role];
 
-    (void)snprintf(to->name, sizeof to->name, "%s", from->name);
+    memcpy(to->name, from->name, sizeof to->name);
     to->writable = from->role == c->active_master_role;
     for (size_t i = 0; i < role->n_hosts; i++)
         to->candidates |= (hostset)1 << role->hosts[i];

@@ -24,7 +24,7 @@ struct vips_events {
     void (*on_removed)(void *owner, struct vip *v);
     /* Another hardware address said by ARP or ND that it has our shown address. */
     void (*on_foreign)(void *owner, struct vip *v, const uint8_t mac[ARP_MAC_LEN]);
-    /* An interface went up or down; NULL if not wanted. */
+    /* An interface that carries role addresses went up or down; NULL if not wanted. */
     void (*on_link)(void *owner, unsigned ifindex, bool up);
 };
 
@@ -59,6 +59,7 @@ struct vip {
     struct vip *next;
     struct vip_link *link; /* while probing or shown, on Ethernet */
     unsigned ifindex;
+    bool on_link;     /* see rtnl_add */
     int64_t until_ms; /* nothing is announced after this moment */
     unsigned said;    /* announcements, or probes, sent so far in this round */
     int64_t since_ms; /* start of the round */

@@ -47,7 +47,7 @@ enum msg_kind {
 };
 
 enum speaker { SPEAKER_MONITOR, SPEAKER_AGENT, SPEAKER_CTL, SPEAKER_N };
-enum follow { FOLLOW_KEEP, FOLLOW_NONE, FOLLOW_SOURCE, FOLLOW_N };
+enum following { FOLLOW_KEEP, FOLLOW_NONE, FOLLOW_SOURCE, FOLLOW_N };
 enum hold { HOLD_NONE, HOLD_WANTED, HOLD_HELD, HOLD_LEAVING, HOLD_N };
 enum mysqld { MYSQLD_UNKNOWN, MYSQLD_UP, MYSQLD_DEAD, MYSQLD_N };
 enum gate_kind { GATE_NFT, GATE_LIFETIME, GATE_N };
@@ -81,7 +81,7 @@ struct msg_order {
     uint64_t serial;   /* ever higher; the epoch is in its upper 32 bits */
     uint64_t start_id; /* void for any other life of the agent */
     slotset hold;      /* these, and no others */
-    enum follow follow;
+    enum following follow;
     int source; /* host, with FOLLOW_SOURCE; else -1 */
     bool fence; /* what is not held any more is let go at once, not in good order */
     bool probe; /* ask the network whether somebody still answers before an address is shown */

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Feeding the engine, performing its plans, starting and ending one cluster's parts. */
+#include "monitor/cluster.h"
+
+#include "base/clock.h"
+#include "loop/timer.h"
+#include "net/tls.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { TICK_MS = 25 };
+
+static void perform_persist(struct cluster *c, const struct action *a)
+{
+    state_persist(c, a->after);
+}
+
+static void perform_beat(struct cluster *c, const struct action *a)
+{
+    agents_beat(c, a->host);
+}
+
+static void perform_order(struct cluster *c, const struct action *a)
+{
+    if (c->engine.host[a->host].order.serial &&
+        c->engine.host[a->host].order_after <= c->journalled)
+        agents_order(c, a->host);
+}
+
+static void perform_grant(struct cluster *c, const struct action *a)
+{
+    agents_grant(c, a->host, a->grant);
+}
+
+static void perform_reconnect(struct cluster *c, const struct action *a)
+{
+    agents_reconnect(c, a->host);
+}
+
+static void perform_answer(struct cluster *c, const struct action *a)
+{
+    control_answer(c->control, a->id, a->code, a->more, a->text);
+}
+
+static void perform_event(struct cluster *c, const struct action *a)
+{
+    static const enum log_level level[] = {
+        [EVENT_INFO] = LOG_INFO,
+        [EVENT_NOTE] = LOG_NOTE,
+        [EVENT_WARN] = LOG_WARN,
+    };
+
+    log_at(level[a->level], &c->log, "[%" PRIu64 "] %s%s%s", c->engine.epoch,
+           a->host < 0 ? "" : c->engine_conf.names.host[a->host], a->host < 0 ? "" : ": ", a->text);
+    ring_add(&c->ring, clock_wall_ms(), a->level, a->host, a->text);
+}
+
+static void (*const perform[])(struct cluster *, const struct action *) = {
+    [ACT_PERSIST] = perform_persist,     [ACT_BEAT] = perform_beat,
+    [ACT_ORDER] = perform_order,         [ACT_GRANT] = perform_grant,
+    [ACT_RECONNECT] = perform_reconnect, [ACT_ANSWER] = perform_answer,
+    [ACT_EVENT] = perform_event,
+};
+
+static void cluster_hold(struct cluster *c, const struct action *a)
+{
+    struct held *h;
+
+    if (c->helds == HELD_MAX) /* beats, grants and orders are all said again */
+        return;
+    h = &c->held[c->helds++];
+    h->action = *a;
+    if (a->kind == ACT_GRANT) {
+        h->grant = *a->grant;
+        h->action.grant = &h->grant;
+    }
+}
+
+static void cluster_perform(struct cluster *c, const struct action *a)
+{
+    if (a->kind != ACT_PERSIST && a->after > c->journalled)
+        cluster_hold(c, a);
+    else
+        perform[a->kind](c, a);
+}
+
+void cluster_release(struct cluster *c)
+{
+    unsigned n = c->helds, kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct held *h = &c->held[i];
+
+        if (h->action.after > c->journalled) {
+            c->held[kept] = *h;
+            c->held[kept].action.grant = &c->held[kept].grant;
+            kept++;
+        } else {
+            perform[h->action.kind](c, &h->action);
+        }
+    }
+    c->helds = kept;
+}
+
+static void cluster_on_wake(uv_timer_t *t)
+{
+    struct engine_event ev = {.kind = EV_TIME};
+
+    cluster_feed(t->data, &ev);
+}
+
+void cluster_feed(struct cluster *c, struct engine_event *ev)
+{
+    if (c->stopping)
+        return;
+    CHECK(!c->busy);
+    c->busy = true;
+    ev->now_ms = clock_boot_ms();
+    ev->wall_ms = clock_wall_ms();
+    engine_step(&c->engine, ev, &c->plan);
+    for (unsigned i = 0; i < c->plan.n; i++)
+        cluster_perform(c, &c->plan.at[i]);
+    c->busy = false;
+    timer_at(&c->wake, engine_deadline(&c->engine), cluster_on_wake);
+}
+
+static void cluster_on_tick(uv_timer_t *t)
+{
+    agents_tick(t->data);
+}
+
+static int cluster_order(void *owner, const struct engine_command *command, struct err *why)
+{
+    struct cluster *c = owner;
+    struct engine_event ev = {.kind = EV_COMMAND, .command = *command};
+
+    (void)why;
+    cluster_feed(c, &ev);
+    return 0;
+}
+
+static const struct control_ops control_ops = {.order = cluster_order};
+
+static int cluster_control(struct cluster *c, struct err *e)
+{
+    const struct conf_monitor *m = &c->conf->monitors[c->self];
+    struct sockaddr_storage at;
+    const struct control_with with = {
+        .engine = &c->engine,
+        .status = &c->status,
+        .ring = &c->ring,
+        .socket_path = c->conf->control_socket,
+        .at = (struct sockaddr *)&at,
+        .tls = c->tls,
+    };
+
+    cluster_address(&m->address, m->port, &at);
+    c->control = control_start(c->loop, &with, &control_ops, c, e);
+    if (!c->control)
+        return e->code;
+    closer_add(&c->closer);
+    return 0;
+}
+
+static int cluster_keys(struct cluster *c, struct err *e)
+{
+    struct peer_keys keys = {.n = (unsigned)c->conf->n_keys};
+
+    for (unsigned i = 0; i < keys.n; i++)
+        memcpy(keys.key[i], c->conf->keys[i], TLS_KEY_LEN);
+    snprintf(keys.cluster, sizeof keys.cluster, "%s", c->conf->cluster);
+    c->tls = tls_new(&keys, e);
+    return c->tls ? 0 : e->code;
+}
+
+static void cluster_begin(struct cluster *c, bool take_over)
+{
+    struct engine_event ev = {.kind = EV_START};
+    uint64_t id = 0;
+
+    CHECK(getrandom(&id, sizeof id, 0) == (ssize_t)sizeof id);
+    ev.start.durable = c->durable_found ? &c->durable : NULL;
+    ev.start.take_over = take_over;
+    snprintf(ev.start.identity, sizeof ev.start.identity, "%s.%016" PRIx64,
+             c->conf->monitors[c->self].name, id);
+    cluster_feed(c, &ev);
+}
+
+static void cluster_timer(struct cluster *c, uv_timer_t *t)
+{
+    CHECK(uv_timer_init(c->loop, t) == 0);
+    t->data = c;
+    closer_add(&c->closer);
+}
+
+int cluster_start(struct cluster *c, uv_loop_t *loop, struct conf *conf, unsigned self,
+                  const char *state_dir, bool take_over, struct err *e)
+{
+    memset(c, 0, sizeof *c);
+    c->loop = loop;
+    c->conf = conf;
+    c->self = self;
+    c->log = (struct log_who){"monitor", conf->cluster};
+    c->held = calloc(HELD_MAX, sizeof *c->held);
+    CHECK(c->held);
+    cluster_timer(c, &c->wake);
+    cluster_timer(c, &c->tick);
+    cluster_timer(c, &c->journal_retry);
+    if (cluster_setup(c, e) < 0 || cluster_keys(c, e) < 0)
+        return e->code;
+    if (ring_init(&c->ring) < 0 || status_conf_init(&c->status, conf) < 0)
+        return err_set(e, -ENOMEM, "out of memory");
+    engine_init(&c->engine, &c->engine_conf);
+    if (state_open(c, state_dir, e) < 0 || cluster_control(c, e) < 0)
+        return e->code;
+    cluster_begin(c, take_over);
+    agents_start(c);
+    if (checks_start(c, e) < 0)
+        return e->code;
+    timer_every(&c->tick, TICK_MS, cluster_on_tick);
+    return 0;
+}
+
+static void cluster_on_closed(struct closer *closer)
+{
+    struct cluster *c = closer->owner;
+
+    tls_free(c->tls);
+    ring_free(&c->ring);
+    status_conf_free(&c->status);
+    conf_free(c->conf);
+    free(c->held);
+    c->stopped(c);
+}
+
+static void cluster_on_control(void *owner)
+{
+    closer_sub(&((struct cluster *)owner)->closer);
+}
+
+static void cluster_end_timer(struct cluster *c, uv_timer_t *t)
+{
+    uv_timer_stop(t);
+    closer_handle(&c->closer, (uv_handle_t *)t);
+}
+
+void cluster_stop(struct cluster *c, void (*stopped)(struct cluster *c))
+{
+    c->stopping = true;
+    c->stopped = stopped;
+    c->closer.owner = c;
+    checks_stop(c);
+    agents_stop(c);
+    if (c->control)
+        control_stop(c->control, cluster_on_control);
+    state_close(c);
+    cluster_end_timer(c, &c->wake);
+    cluster_end_timer(c, &c->tick);
+    cluster_end_timer(c, &c->journal_retry);
+    closer_end(&c->closer, cluster_on_closed);
+}

@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,9 +23,6 @@
 /* Whatever the server's defaults are: quotes mean what db_quote writes, every statement commits,
  * an idle connection stays, and no SET GLOBAL read_only holds up all writers for long. */
 #define SESSION "SET SESSION sql_mode='', autocommit=1, wait_timeout=86400, lock_wait_timeout=1"
-/* A CA directory without certificates: where nothing is verified, this saves parsing the system's
- * bundle (16 ms) on every connect. */
-#define NO_CA_PATH "/nonexistent"
 
 enum connect_state { TRY_QUEUED, TRY_RUNNING, TRY_OVER, TRY_GIVEN_UP };
 
@@ -120,10 +120,8 @@ static void connector_tls_options(MYSQL *my, const struct db_params *p, bool tls
     if (tls) {
         mysql_optionsv(my, MYSQL_OPT_SSL_KEY, p->tls_key);
         mysql_optionsv(my, MYSQL_OPT_SSL_CERT, p->tls_cert);
-        if (p->tls_ca)
+        if (p->tls_ca) /* else libmariadb parses the system's, 16 ms each time: not on the loop */
             mysql_optionsv(my, MYSQL_OPT_SSL_CA, p->tls_ca);
-        else if (!verify)
-            mysql_optionsv(my, MYSQL_OPT_SSL_CAPATH, NO_CA_PATH);
     }
     mysql_optionsv(my, MYSQL_OPT_SSL_ENFORCE, &enforce);
     mysql_optionsv(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
@@ -135,12 +133,12 @@ static MYSQL *connector_handle(const struct db_params *p, int64_t limit_ms, bool
      * comes first. */
     unsigned limit_s = (unsigned)(limit_ms / 1000 + 1);
     unsigned protocol = p->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
-    size_t packet = DB_RESULT_BYTES_MAX;
+    size_t packet = DB_RESULT_BYTES_MAX, stack = ASYNC_STACK;
     unsigned no_infile = 0;
     MYSQL *my = mysql_init(NULL);
 
     CHECK(my);
-    mysql_optionsv(my, MYSQL_OPT_NONBLOCK, (size_t)ASYNC_STACK);
+    mysql_optionsv(my, MYSQL_OPT_NONBLOCK, &stack);
     mysql_optionsv(my, MYSQL_OPT_CONNECT_TIMEOUT, &limit_s);
     mysql_optionsv(my, MYSQL_OPT_READ_TIMEOUT, &limit_s);
     mysql_optionsv(my, MYSQL_OPT_WRITE_TIMEOUT, &limit_s);
@@ -171,11 +169,51 @@ static void connector_tune_socket(int fd, const struct db_params *p)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms);
 }
 
+/* Why can't a TCP connection be made? libmariadb 3.3 says 115 (in progress) of any refusal, so the
+ * kernel is asked again. 0: it can, by now. */
+static int connector_errno(const struct db_params *p)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)p->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)p->port)};
+    bool is_v4 = inet_pton(AF_INET, p->host, &v4.sin_addr) == 1;
+    int code = 0, fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval limit = {.tv_sec = 1}; /* for connect(), too */
+
+    if (fd < 0)
+        return errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if ((is_v4 || inet_pton(AF_INET6, p->host, &v6.sin6_addr) == 1) &&
+        connect(fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
+                is_v4 ? sizeof v4 : sizeof v6) < 0)
+        code = errno == EINPROGRESS ? ETIMEDOUT : errno;
+    close(fd);
+    return code;
+}
+
+static void connector_explain(struct connect_try *t, MYSQL *my, bool tls)
+{
+    const struct db_params *p = &t->params;
+    unsigned number = mysql_errno(my);
+    const char *said = mysql_error(my);
+    char text[64];
+    int code;
+
+    if (!p->socket && db_problem_errno(said) == EINPROGRESS && (number == 2002 || number == 2003)) {
+        code = connector_errno(p);
+        snprintf(text, sizeof text, "it failed, and would not now (%d)", code);
+        if (code)
+            snprintf(text, sizeof text, "%s (%d)", strerror(code), code);
+        said = text;
+    }
+    db_problem_from(&t->out.problem, number, said, true, p->socket != NULL, tls, t->where);
+}
+
 static void connector_once(struct connect_try *t, bool tls)
 {
     const struct db_params *p = &t->params;
     MYSQL *my = connector_handle(p, t->limit_ms, tls);
 
+    ERR_clear_error(); /* see db_clear_tls_errors */
     t->out.tls = tls;
     if (mysql_real_connect(my, p->socket ? NULL : p->host, p->user, p->password ? p->password : "",
                            NULL, p->socket ? 0 : p->port, p->socket, 0)) {
@@ -184,8 +222,7 @@ static void connector_once(struct connect_try *t, bool tls)
         t->out.problem.error = DB_OK;
         return;
     }
-    db_problem_from(&t->out.problem, mysql_errno(my), mysql_error(my), true, p->socket != NULL, tls,
-                    t->where);
+    connector_explain(t, my, tls);
     mysql_close(my);
 }
 

@@ -13,6 +13,7 @@
 #include "mysql/db_error.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,17 +126,32 @@ static void db_watch_idle(struct db *d)
     CHECK(uv_poll_start(&d->watch->poll, UV_DISCONNECT, db_on_idle) == 0);
 }
 
+/* OpenSSL keeps a queue of errors per thread, and libmariadb 3.3 takes whatever is in it for an
+ * error of its own call: one connection that broke would break the next that has to wait. So the
+ * queue is emptied before libmariadb may look at it, and after, for whoever else uses OpenSSL. */
+static void db_clear_tls_errors(const struct db *d)
+{
+    if (d->tls)
+        ERR_clear_error();
+}
+
+/* Goes on with the suspended call; want says what it waits for now. */
+static void db_go_on(struct db *d, int ready)
+{
+    db_clear_tls_errors(d);
+    if (d->state == DB_ST_QUERY)
+        d->want = mysql_real_query_cont(&d->rc, d->my, ready);
+    else
+        d->want = mysql_fetch_row_cont(&d->row, d->res, ready);
+}
+
 /* ---- the end of a connection and of a call ---- */
 
 /* Lets libmariadb's suspended call end: the socket is dead, so it can't go on waiting. */
 static void db_abort_call(struct db *d)
 {
-    for (unsigned i = 0; d->want && i < 100; i++) {
-        if (d->state == DB_ST_QUERY)
-            d->want = mysql_real_query_cont(&d->rc, d->my, d->want & ~MYSQL_WAIT_TIMEOUT);
-        else
-            d->want = mysql_fetch_row_cont(&d->row, d->res, d->want & ~MYSQL_WAIT_TIMEOUT);
-    }
+    for (unsigned i = 0; d->want && i < 100; i++)
+        db_go_on(d, d->want & ~MYSQL_WAIT_TIMEOUT);
     CHECK(!d->want);
 }
 
@@ -157,6 +173,7 @@ static void db_drop(struct db *d)
         d->res = NULL;
         mysql_close(d->my);
         d->my = NULL;
+        db_clear_tls_errors(d);
     }
     db_move(d, DB_ST_CLOSED);
 }
@@ -367,6 +384,7 @@ static void db_run(struct db *d)
         default:
             CHECK(!"a query runs");
         }
+        db_clear_tls_errors(d);
         d->want = mysql_fetch_row_start(&d->row, d->res);
         if (d->want) {
             db_wait(d);
@@ -385,10 +403,7 @@ static void db_on_ready(uv_poll_t *p, int status, int events)
     if (status < 0) /* the socket failed: let libmariadb find out how */
         ready = d->want & ~MYSQL_WAIT_TIMEOUT;
     uv_poll_stop(p);
-    if (d->state == DB_ST_QUERY)
-        d->want = mysql_real_query_cont(&d->rc, d->my, ready);
-    else
-        d->want = mysql_fetch_row_cont(&d->row, d->res, ready);
+    db_go_on(d, ready);
     if (d->want)
         db_wait(d);
     else
@@ -403,6 +418,7 @@ void db_query(struct db *d, const char *sql, int64_t deadline_ms, db_done_fn don
     CHECK(d->sql);
     uv_poll_stop(&d->watch->poll);
     db_move(d, DB_ST_QUERY);
+    db_clear_tls_errors(d);
     d->want = mysql_real_query_start(&d->rc, d->my, d->sql, strlen(d->sql));
     if (d->want)
         db_wait(d);

@@ -48,8 +48,10 @@ struct db_params {
     const char *socket; /* path of a unix socket; TLS is then used only if required or verify */
     const char *user, *password;
     enum db_tls tls;
-    const char *tls_ca, *tls_cert, *tls_key; /* PEM files; verify without ca uses the system's */
-    const char *plugin_dir;                  /* NULL: libmariadb's own */
+    const char
+        *tls_ca; /* PEM file: the certificate must come from it; verify, without: the system's */
+    const char *tls_cert, *tls_key; /* PEM files: our own certificate */
+    const char *plugin_dir;         /* NULL: libmariadb's own */
     unsigned silence_ms; /* TCP_USER_TIMEOUT: unacknowledged for so long = lost; 0: 3000 */
 };
 

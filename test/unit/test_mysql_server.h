@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * For the live tests: a mariadbd of one's own in a new directory under /tmp, a loop whose largest
+ * gap is measured, and waiting for one callback. Servers are killed by their pid. */
+#pragma once
+
+#include "loop/closer.h"
+#include "loop/timer.h"
+#include "mysql/db.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <mysql.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+#include <cmocka.h>
+
+#define MARIADBD   "/usr/sbin/mariadbd"
+#define INSTALL_DB "/usr/bin/mariadb-install-db"
+#define OPENSSL    "/usr/bin/openssl"
+/* Far below what a blocked loop shows (a second and more), far above a busy machine's. */
+#define GAP_MAX_MS 250
+
+/* ---- processes ---- */
+
+static inline pid_t process_start(const char *log, char *const argv[])
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* not even a crashed test leaves a server behind */
+        int fd = open(log, O_CREAT | O_WRONLY | O_APPEND, 0600);
+
+        dup2(fd, 1);
+        dup2(fd, 2);
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+static inline int process_wait(pid_t pid)
+{
+    int status = 0;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static inline int process_remove(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+static inline unsigned port_free(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
+/* ---- a server ---- */
+
+struct server {
+    char dir[64], socket[96], log[96];
+    unsigned port, id;
+    pid_t pid;
+};
+
+static inline bool server_available(void)
+{
+    if (geteuid() == 0 && access(MARIADBD, X_OK) == 0 && access(INSTALL_DB, X_OK) == 0)
+        return true;
+    puts("skipped: needs root and Debian's mariadb-server");
+    return false;
+}
+
+static inline MYSQL *server_root(const struct server *s)
+{
+    MYSQL *my = mysql_init(NULL);
+
+    if (mysql_real_connect(my, NULL, "root", "", NULL, 0, s->socket, 0))
+        return my;
+    mysql_close(my);
+    return NULL;
+}
+
+/* Runs the statement as root, waiting; returns the first value as text (caller frees) or NULL. */
+static inline char *server_sql(const struct server *s, const char *sql)
+{
+    MYSQL *my = server_root(s);
+    MYSQL_RES *res;
+    char *value = NULL;
+
+    assert_non_null(my);
+    if (mysql_query(my, sql))
+        fail_msg("%s: %s", sql, mysql_error(my));
+    res = mysql_store_result(my);
+    if (res) {
+        MYSQL_ROW row = mysql_fetch_row(res);
+
+        value = row && row[0] ? strdup(row[0]) : NULL;
+        mysql_free_result(res);
+    }
+    mysql_close(my);
+    return value;
+}
+
+static inline void server_do(const struct server *s, const char *sql)
+{
+    free(server_sql(s, sql));
+}
+
+static inline unsigned long server_number(const struct server *s, const char *sql)
+{
+    char *value = server_sql(s, sql);
+    unsigned long n = value ? strtoul(value, NULL, 10) : 0;
+
+    free(value);
+    return n;
+}
+
+static inline void server_run(struct server *s, const char *more)
+{
+    char data[128], sock[128], port[32], pid[128], id[32], cert[128], key[128];
+    char *argv[] = {MARIADBD,
+                    "--no-defaults",
+                    "--user=root",
+                    data,
+                    sock,
+                    port,
+                    pid,
+                    id,
+                    "--bind-address=127.0.0.1",
+                    "--log-bin=bin",
+                    "--relay-log=relay",
+                    "--log-slave-updates",
+                    "--skip-slave-start",
+                    "--innodb-log-file-size=4M",
+                    "--innodb-buffer-pool-size=8M",
+                    "--max-connections=20",
+                    more ? cert : NULL,
+                    key,
+                    NULL};
+
+    snprintf(data, sizeof data, "--datadir=%s/data", s->dir);
+    snprintf(sock, sizeof sock, "--socket=%s", s->socket);
+    snprintf(port, sizeof port, "--port=%u", s->port);
+    snprintf(pid, sizeof pid, "--pid-file=%s/pid", s->dir);
+    snprintf(id, sizeof id, "--server-id=%u", s->id);
+    snprintf(cert, sizeof cert, "--ssl-cert=%s/cert.pem", s->dir);
+    snprintf(key, sizeof key, "--ssl-key=%s/key.pem", s->dir);
+    s->pid = process_start(s->log, argv);
+    for (int i = 0; i < 600; i++) {
+        MYSQL *my = server_root(s);
+
+        if (my) {
+            mysql_close(my);
+            return;
+        }
+        usleep(50 * 1000);
+    }
+    fail_msg("the server of %s does not come up, see its log", s->dir);
+}
+
+static inline void server_certificate(const struct server *s)
+{
+    char key[128], cert[128];
+    char *argv[] = {OPENSSL,
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
+                    "-nodes",
+                    "-keyout",
+                    key,
+                    "-out",
+                    cert,
+                    "-days",
+                    "30",
+                    "-subj",
+                    "/CN=127.0.0.1",
+                    "-addext",
+                    "subjectAltName=IP:127.0.0.1",
+                    NULL};
+
+    snprintf(key, sizeof key, "%s/key.pem", s->dir);
+    snprintf(cert, sizeof cert, "%s/cert.pem", s->dir);
+    assert_int_equal(process_wait(process_start(s->log, argv)), 0);
+}
+
+static inline void server_start(struct server *s, unsigned id, bool tls)
+{
+    char data[128];
+    char *argv[] = {INSTALL_DB,
+                    "--no-defaults",
+                    "--user=root",
+                    "--auth-root-authentication-method=socket",
+                    "--skip-test-db",
+                    data,
+                    "--innodb-log-file-size=4M",
+                    "--innodb-buffer-pool-size=8M",
+                    NULL};
+
+    memset(s, 0, sizeof *s);
+    snprintf(s->dir, sizeof s->dir, "/tmp/hamm-mysql-XXXXXX");
+    assert_non_null(mkdtemp(s->dir));
+    snprintf(s->socket, sizeof s->socket, "%s/s", s->dir);
+    snprintf(s->log, sizeof s->log, "%s/log", s->dir);
+    snprintf(data, sizeof data, "--datadir=%s/data", s->dir);
+    s->port = port_free();
+    s->id = id;
+    assert_int_equal(process_wait(process_start(s->log, argv)), 0);
+    if (tls)
+        server_certificate(s);
+    server_run(s, tls ? "tls" : NULL);
+}
+
+static inline void server_kill(struct server *s)
+{
+    if (!s->pid)
+        return;
+    kill(s->pid, SIGKILL);
+    process_wait(s->pid);
+    s->pid = 0;
+}
+
+static inline void server_stop(struct server *s)
+{
+    server_kill(s);
+    if (s->dir[0])
+        nftw(s->dir, process_remove, 16, FTW_DEPTH | FTW_PHYS);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---- a loop that knows when it was held up ---- */
+
+struct meter {
+    uv_loop_t loop;
+    uv_timer_t tick;
+    uint64_t last_ns, gap_ns;
+};
+
+static inline void meter_on_tick(uv_timer_t *t)
+{
+    struct meter *m = t->data;
+    uint64_t now = uv_hrtime();
+
+    if (now - m->last_ns > m->gap_ns)
+        m->gap_ns = now - m->last_ns;
+    m->last_ns = now;
+}
+
+static inline void meter_start(struct meter *m)
+{
+    memset(m, 0, sizeof *m);
+    assert_int_equal(uv_loop_init(&m->loop), 0);
+    uv_timer_init(&m->loop, &m->tick);
+    m->tick.data = m;
+    m->last_ns = uv_hrtime();
+    timer_every(&m->tick, 5, meter_on_tick);
+}
+
+static inline void meter_reset(struct meter *m)
+{
+    m->last_ns = uv_hrtime();
+    m->gap_ns = 0;
+}
+
+static inline unsigned meter_gap_ms(const struct meter *m)
+{
+    return (unsigned)(m->gap_ns / 1000000);
+}
+
+static inline void meter_stop(struct meter *m)
+{
+    uv_close((uv_handle_t *)&m->tick, NULL);
+    uv_run(&m->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&m->loop), 0);
+}
+
+static inline unsigned ms_since(uint64_t start_ns)
+{
+    return (unsigned)((uv_hrtime() - start_ns) / 1000000);
+}
+
+static inline void loop_for(struct meter *m, unsigned ms)
+{
+    uint64_t start = uv_hrtime();
+
+    while (ms_since(start) < ms)
+        uv_run(&m->loop, UV_RUN_ONCE);
+}

@@ -21,7 +21,7 @@ struct net_tls;
 
 enum { CONTROL_PEERS_MAX = 64, CONTROL_ORDERS_MAX = 16, CONTROL_IDLE_MS = 60000 };
 
-/* All of it is the owner's and must outlive the control. */
+/* All of it is the owner's and must outlive the control; `at` is read by control_start only. */
 struct control_with {
     const struct engine *engine;
     const struct status_conf *status;

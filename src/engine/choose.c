@@ -43,6 +43,12 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
 {
     const struct slot *x = &e->slot[s];
 
+    if (e->now < x->host[to].not_before) {
+        snprintf(why, size,
+                 "%s has just started or promised not to take it, for another %" PRId64 " ms",
+                 host_name(e, to), x->host[to].not_before - e->now);
+        return false;
+    }
     for (int c = 0; c < (int)e->conf.names.hosts; c++) {
         if (c == to || !x->host[c].maybe)
             continue;
@@ -83,9 +89,6 @@ bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size
         snprintf(why, size, "the server of %s is not up", host_name(e, h));
     else if (x->extra[0] && !forced)
         snprintf(why, size, "%s has transactions nobody else has", host_name(e, h));
-    else if (e->now < e->slot[s].host[h].not_before)
-        snprintf(why, size, "%s promised not to take it for another %" PRId64 " ms",
-                 host_name(e, h), e->slot[s].host[h].not_before - e->now);
     else
         return true;
     return false;

@@ -264,12 +264,12 @@ static void waiting(struct page *p, const json_t *root)
             continue;
         buf_addf(p->out, "%s", first ? "\n" : "");
         first = false;
-        painted(p, nobody ? BAD : DOUBT, nobody ? "nobody has " : "on its way: ");
+        painted(p, nobody ? BAD : DOUBT, nobody ? "nobody has " : "not confirmed: ");
         buf_addf(p->out, "%s %s", str(role, "name"), str(role, "ip"));
         if (nobody)
             buf_addf(p->out, "%s%s\n", *str(role, "waiting") ? ": " : "", str(role, "waiting"));
         else
-            buf_addf(p->out, " to %s\n", str(role, "host"));
+            buf_addf(p->out, " at %s\n", str(role, "host"));
     }
 }
 
@@ -297,19 +297,27 @@ static void verdict(struct page *p, const json_t *root, enum render_health healt
     buf_addf(p->out, "\n");
 }
 
+/* The host open for writes, and where applications find it. */
 static void writer(struct page *p, const json_t *root)
 {
-    const char *name = str(root, "writer");
-    json_t *host;
+    const char *name = str(root, "writer"), *active = str(root, "active_master_role");
+    json_t *item;
     size_t i;
 
     if (!*name)
         return;
     buf_addf(p->out, "writer ");
     painted(p, STRONG, name);
-    json_array_foreach(json_object_get(root, "hosts"), i,
-                       host) if (!strcmp(str(host, "name"), name))
-        buf_addf(p->out, " (%s)", str(host, "address"));
+    json_array_foreach(json_object_get(root, "hosts"), i, item)
+    {
+        if (!strcmp(str(item, "name"), name))
+            buf_addf(p->out, " (%s) at", str(item, "address"));
+    }
+    json_array_foreach(json_object_get(root, "roles"), i, item)
+    {
+        if (!strcmp(str(item, "name"), active) && !strcmp(str(item, "host"), name))
+            buf_addf(p->out, " %s", str(item, "ip"));
+    }
     buf_addf(p->out, "\n");
 }
 

@@ -197,6 +197,14 @@ static json_t *move(struct build *b)
     return o;
 }
 
+static json_t *active_role(const struct engine *e)
+{
+    for (unsigned r = 0; r < e->conf.roles; r++)
+        if (e->conf.role[r].writable)
+            return json_string(e->conf.role[r].name);
+    return json_null();
+}
+
 struct why {
     struct build *b;
     json_t *array;
@@ -237,6 +245,7 @@ char *status_json(const struct engine *e, const struct status_conf *s)
     put(&b, o, "health", json_string(health_names[status_health(e)]));
     put(&b, o, "why", why.array);
     put(&b, o, "writer", host_name(&b, engine_writer(e)));
+    put(&b, o, "active_master_role", active_role(e));
     put(&b, o, "move", move(&b));
     put(&b, o, "hosts", hosts);
     put(&b, o, "roles", roles(&b));

@@ -146,7 +146,7 @@ static void json(void **state)
         "\"epoch\":7,\"health\":\"degraded\",\"why\":[\"nobody holds reader/10.77.0.104\","
         "\"agent on db2 is not reachable\",\"a3 is REPLICATION_FAIL\","
         "\"rep_threads on a3 is bad\",\"a3 has a problem\","
-        "\"a3 has transactions nobody else has\"],\"writer\":\"db1\",\"move\":null,"
+        "\"a3 has transactions nobody else has\"],\"writer\":\"db1\",\"active_master_role\":\"writer\",\"move\":null,"
         "\"hosts\":[{\"name\":\"db1\",\"address\":\"10.77.0.11\",\"mode\":\"master\","
         "\"state\":\"ONLINE\",\"since\":\"2026-03-01T11:56:48.000Z\",\"agent\":\"up\","
         "\"roles\":[{\"role\":\"writer\",\"ip\":\"10.77.0.100\"}],\"read_only\":false,"

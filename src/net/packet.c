@@ -14,13 +14,12 @@
 #define PACKET_READ_MAX  256 /* an ARP or NA is shorter; the rest of anything longer is cut off */
 
 /* Offsets in an Ethernet frame, see arp.c. */
-#define AT_ARP_SENDER 28
-#define AT_IP6_NEXT   20
-#define AT_ICMP6_TYPE 54
-#define AT_ND_TARGET  62
+#define AT_ARP_SENDER    28
+#define AT_IP6_NEXT      20
+#define AT_ICMP6_TYPE    54
+#define AT_ND_TARGET_END 74 /* its last four bytes */
 
-#define ND_INSNS   9 /* per address */
-#define FILTER_MAX (PACKET_ADDR_MAX * ND_INSNS + 8)
+#define FILTER_MAX (PACKET_ADDR_MAX * 2 + 8)
 
 struct filter {
     struct sock_filter at[FILTER_MAX];
@@ -49,25 +48,28 @@ static void emit_return(struct filter *f, uint32_t bytes)
     emit(f, BPF_RET | BPF_K, 0, 0, bytes);
 }
 
-static uint32_t word_of(const struct ip *ip, unsigned i)
+/* Passes frames whose word at `offset` is the end of one of the addresses: all of an IPv4 address,
+ * and enough of an IPv6 one, as whoever is woken compares the whole. */
+static void emit_addresses(struct filter *f, uint32_t offset, int family, const struct ip *at,
+                           size_t n)
 {
-    uint32_t word;
+    emit_load(f, BPF_W, offset);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t end;
 
-    memcpy(&word, ip->at + 4 * i, 4);
-    return ntohl(word);
+        if (at[i].family != family)
+            continue;
+        memcpy(&end, at[i].at + ip_len(&at[i]) - 4, 4);
+        emit_equal(f, ntohl(end), 0, 1);
+        emit_return(f, PACKET_READ_MAX);
+    }
+    emit_return(f, 0);
 }
 
 /* ARP whose sender is one of the IPv4 addresses. */
 static void filter_arp(struct filter *f, const struct ip *at, size_t n)
 {
-    emit_load(f, BPF_W, AT_ARP_SENDER);
-    for (size_t i = 0; i < n; i++) {
-        if (at[i].family != AF_INET)
-            continue;
-        emit_equal(f, word_of(&at[i], 0), 0, 1);
-        emit_return(f, PACKET_READ_MAX);
-    }
-    emit_return(f, 0);
+    emit_addresses(f, AT_ARP_SENDER, AF_INET, at, n);
 }
 
 /* Neighbour advertisements whose target is one of the IPv6 addresses. */
@@ -79,16 +81,7 @@ static void filter_nd(struct filter *f, const struct ip *at, size_t n)
     emit_load(f, BPF_B, AT_ICMP6_TYPE);
     emit_equal(f, 136, 1, 0);
     emit_return(f, 0);
-    for (size_t i = 0; i < n; i++) {
-        if (at[i].family != AF_INET6)
-            continue;
-        for (unsigned w = 0; w < 4; w++) { /* four words equal, or on to the next address */
-            emit_load(f, BPF_W, AT_ND_TARGET + 4 * w);
-            emit_equal(f, word_of(&at[i], w), 0, ND_INSNS - 2 - 2 * w);
-        }
-        emit_return(f, PACKET_READ_MAX);
-    }
-    emit_return(f, 0);
+    emit_addresses(f, AT_ND_TARGET_END, AF_INET6, at, n);
 }
 
 static int tap_filter(struct packet_tap *t, bool arp, const struct ip *at, size_t n, struct err *e)

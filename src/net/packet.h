@@ -9,7 +9,7 @@
 
 #include <uv.h>
 
-#define PACKET_ADDR_MAX 128
+#define PACKET_ADDR_MAX 256
 
 struct packet_tap {
     uv_poll_t poll;
@@ -18,7 +18,7 @@ struct packet_tap {
 
 struct packet {
     unsigned ifindex;
-    uint8_t mac[ARP_MAC_LEN];
+    uint8_t mac[ARP_MAC_LEN]; /* ours; the owner may change it when the interface's changes */
     struct packet_tap arp, nd;
     struct closer closer;
     /* Somebody with another hardware address than ours said that it has `ip`. */

@@ -78,10 +78,10 @@ static struct vip_link *link_get(struct vips *s, const struct rtnl_link *at, str
 {
     struct vip_link *l = link_of(s, at->ifindex);
 
-    if (l && memcmp(l->packet.mac, at->mac, ARP_MAC_LEN) == 0)
+    if (l) {
+        memcpy(l->packet.mac, at->mac, ARP_MAC_LEN);
         return l;
-    if (l) /* the hardware address was changed: heard and said differently from now on */
-        link_drop(s, l);
+    }
     l = calloc(1, sizeof *l);
     if (!l) {
         err_set(e, -ENOMEM, "out of memory");
@@ -102,11 +102,11 @@ static struct vip_link *link_get(struct vips *s, const struct rtnl_link *at, str
 /* The filter follows what is shown and probed: other hosts' talk does not wake us. */
 static int link_listen(struct vip_link *l, struct err *e)
 {
-    struct ip at[PACKET_ADDR_MAX];
+    struct ip at[PACKET_ADDR_MAX + 1]; /* one more: too many are refused, not cut off */
     size_t n = 0;
 
     for (struct vip *v = l->set->first; v; v = v->next)
-        if (v->link == l && v->state != VIP_HIDDEN && n < PACKET_ADDR_MAX)
+        if (v->link == l && v->state != VIP_HIDDEN && n <= PACKET_ADDR_MAX)
             at[n++] = v->ip;
     return packet_listen_for(&l->packet, at, n, e);
 }
@@ -160,24 +160,21 @@ static int64_t announce_due_ms(unsigned nth)
                    : announce_at_ms[n - 1] + (int64_t)(nth - n + 1) * ANNOUNCE_EVERY_MS;
 }
 
-static void announce_once(struct vip *v)
+static int announce_once(struct vip *v, struct err *e)
 {
     uint8_t frame[ARP_FRAME_MAX];
     struct packet *p = &v->link->packet;
-    struct err e = {0};
     size_t len;
 
-    if (v->ip.family == AF_INET) {
-        len = arp_build(frame, ARP_GARP_REQUEST, p->mac, &v->ip, NULL, NULL);
-        if (packet_send(p, frame, len, &e) == 0) {
-            len = arp_build(frame, ARP_GARP_REPLY, p->mac, &v->ip, NULL, NULL);
-            (void)packet_send(p, frame, len, &e); /* e says it */
-        }
-    } else {
+    if (v->ip.family == AF_INET6) {
         len = arp_build_na(frame, p->mac, &v->ip);
-        (void)packet_send(p, frame, len, &e); /* e says it */
+        return packet_send(p, frame, len, e);
     }
-    v->announce_err = e;
+    len = arp_build(frame, ARP_GARP_REQUEST, p->mac, &v->ip, NULL, NULL);
+    if (packet_send(p, frame, len, e) < 0)
+        return e->code;
+    len = arp_build(frame, ARP_GARP_REPLY, p->mac, &v->ip, NULL, NULL);
+    return packet_send(p, frame, len, e);
 }
 
 static void announce_on_timer(uv_timer_t *t)
@@ -188,8 +185,8 @@ static void announce_on_timer(uv_timer_t *t)
     if (!v->link)
         return;
     /* Packet sockets pass by the gate: this clock is what keeps a late process silent. */
-    if (now_ms < v->until_ms)
-        announce_once(v);
+    if (now_ms < v->until_ms && announce_once(v, &v->announce_err) == 0)
+        v->announce_err.code = 0;
     do
         v->said++;
     while (v->since_ms + announce_due_ms(v->said) <= now_ms);
@@ -225,19 +222,25 @@ static int vip_configure(struct vip *v, int64_t ms_left, struct err *e)
 
 int vip_show(struct vip *v, int64_t ms_left, struct err *e)
 {
+    unsigned was_on = v->state == VIP_SHOWN ? v->ifindex : 0;
+    struct err ignored = {0};
     char text[IP_TEXT_MAX];
 
     if (v->state == VIP_PROBING)
         vip_rest(v);
     if (vip_attach(v, e) < 0)
         return err_wrap(e, "show %s", ip_text(&v->ip, text));
+    if (was_on != 0 && was_on != v->ifindex && rtnl_remove(&v->set->rtnl, &v->ip, e) < 0)
+        return e->code;
     if (vip_configure(v, ms_left, e) < 0)
         return e->code;
     v->state = VIP_SHOWN;
     if (!v->link)
         return 0;
-    if (link_listen(v->link, e) < 0)
-        return e->code;
+    if (link_listen(v->link, e) < 0) {
+        err_wrap(e, "show %s", ip_text(&v->ip, text));
+        return vip_hide(v, &ignored) < 0 ? err_wrap(e, "(%s)", ignored.msg) : e->code;
+    }
     announce_from_now(v);
     return 0;
 }
@@ -329,20 +332,28 @@ static void vip_look(struct vip *v)
         v->set->events->on_removed(v->set->owner, v);
 }
 
+/* Announces anew when a link comes up and when its hardware address was changed (bonding). */
 static void link_on_change(struct vips *s, const struct rtnl_change *c)
 {
     struct vip_link *l = link_of(s, c->addr.ifindex);
-    bool up = c->kind == RTNL_LINK_UP;
+    bool up = c->kind == RTNL_LINK_UP, changed;
+    struct rtnl_link now = {0};
+    struct err e = {0};
 
-    if (!l || (l->up == up && c->kind != RTNL_LINK_GONE))
+    if (!l)
         return;
+    changed = l->up != up;
     l->up = up;
-    for (struct vip *v = s->first; v && up; v = v->next)
-        if (v->state == VIP_SHOWN && v->link == l)
-            announce_from_now(v);
+    if (up && rtnl_link_get(&s->rtnl, c->addr.ifindex, &now, &e) == 0 && now.ethernet &&
+        (changed || memcmp(l->packet.mac, now.mac, ARP_MAC_LEN) != 0)) {
+        memcpy(l->packet.mac, now.mac, ARP_MAC_LEN);
+        for (struct vip *v = s->first; v; v = v->next)
+            if (v->state == VIP_SHOWN && v->link == l)
+                announce_from_now(v);
+    }
     if (c->kind == RTNL_LINK_GONE)
         link_drop(s, l);
-    if (s->events->on_link)
+    if (changed && s->events->on_link)
         s->events->on_link(s->owner, c->addr.ifindex, up);
 }
 

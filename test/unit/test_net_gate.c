@@ -4,7 +4,7 @@
 #include "net/gate.h"
 #include "test_net_ns.h"
 
-#include <stdlib.h>
+#include <nftables/libnftables.h>
 
 #define PORT 3306
 
@@ -41,16 +41,38 @@ static int client(struct ns *ns, int family)
 
 static void nf_tables_work_and_leave_nothing(void **state)
 {
+    struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     struct err e = {0};
-    FILE *rules;
-    char line[64] = "";
 
     (void)state;
     NS_OK(gate_probe(&e));
-    rules = popen("nft list ruleset 2>&1", "r");
-    assert_non_null(rules);
-    assert_null(fgets(line, sizeof line, rules));
-    pclose(rules);
+    assert_int_equal(nft_ctx_buffer_output(nft), 0);
+    assert_int_equal(nft_run_cmd_from_buffer(nft, "list ruleset"), 0);
+    assert_string_equal(nft_ctx_get_output_buffer(nft), "");
+    nft_ctx_free(nft);
+}
+
+/* Programs on the host itself are under the same rule. */
+static void own_programs_pass_only_while_held(void **state)
+{
+    struct ns *ns = *state;
+    struct gate gate;
+    struct err e = {0};
+
+    open_gate(&gate);
+    for (unsigned i = 0; i < 2; i++) {
+        struct ip vip = ns_ip(vip_text[i]);
+        int at = ns_udp(&vip, PORT), from = socket(vip.family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+        configure(ns, &vip, true);
+        assert_false(ns_reaches(from, &vip, PORT, at, 50));
+        NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 5000, &e));
+        assert_true(ns_reaches(from, &vip, PORT, at, 200));
+        configure(ns, &vip, false);
+        close(at);
+        close(from);
+    }
+    NS_OK(gate_remove(&gate, &e));
 }
 
 static void packets_pass_while_held_and_only_then(void **state)
@@ -71,7 +93,7 @@ static void packets_pass_while_held_and_only_then(void **state)
         began_ms = clock_boot_ms();
         NS_OK(gate_hold(&gate, &vip, 1, began_ms + 700, &e));
         NS_OK(gate_held_ms(&gate, &vip, &left_ms, &e));
-        assert_in_range(left_ms, 600, 704);
+        assert_in_range(left_ms, 500, 704);
         /* From here on nobody touches the gate: as if the holder were frozen. */
         while (clock_boot_ms() < began_ms + 900) {
             if (ns_reaches(from, &vip, PORT, at, 2))
@@ -79,7 +101,7 @@ static void packets_pass_while_held_and_only_then(void **state)
         }
         print_message("held for 700 ms: the last packet passed after %lld ms\n",
                       (long long)last_ms);
-        assert_in_range(last_ms, 650, 750);
+        assert_in_range(last_ms, 500, 750);
         NS_OK(gate_held_ms(&gate, &vip, &left_ms, &e));
         assert_int_equal(left_ms, 0);
 
@@ -115,7 +137,7 @@ static void refreshing_leaves_no_gap(void **state)
         us = ns_us() - us;
         spent_us += us;
         worst_us = us > worst_us ? us : worst_us;
-        lost += !ns_reaches(from, &vip, PORT, at, 20);
+        lost += !ns_reaches(from, &vip, PORT, at, 200);
     }
     print_message("%d refreshes, gate_hold %lld us on average, %lld at worst, %d packets lost\n",
                   sent, (long long)(spent_us / sent), (long long)worst_us, lost);
@@ -155,9 +177,10 @@ static void the_next_life_adopts_what_is_held(void **state)
         NS_OK(gate_open(&gate, "shop-1", vips, 3, &e));
         assert_true(ns_reaches(from, &vips[0], PORT, at, 100));
         for (unsigned i = 0; i < 2; i++) {
+            int64_t most_ms = until_ms - clock_boot_ms();
+
             NS_OK(gate_held_ms(&gate, &vips[i], &left_ms, &e));
-            assert_in_range(left_ms, until_ms - clock_boot_ms() - 20,
-                            until_ms - clock_boot_ms() + 20);
+            assert_in_range(left_ms, until_ms - clock_boot_ms() - 10, most_ms + 10);
         }
         NS_OK(gate_held_ms(&gate, &vips[2], &left_ms, &e));
         assert_int_equal(left_ms, 0);
@@ -233,14 +256,15 @@ static void tables_that_vanished_come_back_with_the_next_hold(void **state)
     struct ns *ns = *state;
     struct ip vip = ns_ip(NS_VIP4);
     int at = ns_udp(&vip, PORT), from = client(ns, AF_INET);
-    struct gate gate;
+    struct gate gate, flusher;
     struct err e = {0};
 
     open_gate(&gate);
     configure(ns, &vip, true);
     ns_neigh_set(ns, NS_B, &vip, ns->mac[NS_A]);
     NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 500, &e));
-    assert_int_equal(system("nft flush ruleset"), 0);
+    open_gate(&flusher);
+    NS_OK(gate_remove(&flusher, &e));
     NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 300, &e));
     assert_int_equal(gate.reinstalled, 1);
     assert_true(ns_reaches(from, &vip, PORT, at, 100));
@@ -268,6 +292,7 @@ int main(void)
         cmocka_unit_test(nf_tables_work_and_leave_nothing),
         cmocka_unit_test(names_that_are_no_cluster_are_refused),
         cmocka_unit_test(packets_pass_while_held_and_only_then),
+        cmocka_unit_test(own_programs_pass_only_while_held),
         cmocka_unit_test(refreshing_leaves_no_gap),
         cmocka_unit_test(the_next_life_adopts_what_is_held),
         cmocka_unit_test(neighbours_are_answered_only_while_held),

@@ -4,8 +4,8 @@
  * a deadline; the connection is made when a job needs one and kept.
  *
  * A statement given up (deadline, cancel) may still come into force in the server. For opening
- * writes that would be fatal, so: the statement itself carries a wall time after which it changes
- * nothing, and the next job first kills the connection it was given up on.
+ * writes that would be fatal, so: the statement itself carries a wall time (the job's deadline)
+ * after which it changes nothing, and the next job first kills the connection it was given up on.
  *
  * Nothing here decides: a job does what it is told and reports what is. */
 #pragma once

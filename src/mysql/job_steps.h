@@ -44,8 +44,11 @@ struct job {
 
     /* READ_ONLY */
     bool holds; /* read back as on */
-    unsigned killed, kill_n, kill_at, clients, spared_n;
-    uint64_t kill[JOB_KILLS_MAX], spared[JOB_KILLS_MAX];
+    bool kill_denied;
+    unsigned killed, clients, patience;
+    unsigned kill_n, kill_at, lingering_n;
+    uint64_t kill[JOB_KILLS_MAX];      /* to be killed now */
+    uint64_t lingering[JOB_KILLS_MAX]; /* killed, still in the list */
 
     /* STOP_DRAIN, FOLLOW */
     bool by_gtid, salvaging;

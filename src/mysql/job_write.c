@@ -4,9 +4,14 @@
  * SET GLOBAL read_only waits for running writes, and meanwhile holds up all new ones. So: clients
  * are killed first (a planned release lets them end on their own for the one second that
  * lock_wait_timeout gives), then SET, read back, and again until it holds; then whatever came in
- * between is killed, until no client and no transaction of a client is left; only then are the
- * GTIDs read, for now they stand still. Replication's own connections are left alone: the last
- * transactions leave through them. */
+ * between is killed, until no client is left that could still commit; only then are the GTIDs read,
+ * for now they stand still. Replication's own connections are left alone: the last transactions
+ * leave through them.
+ *
+ * A killed connection stays in the list while it rolls back. Most are gone in a few ms; of those
+ * that stay, information_schema.innodb_trx tells whether they do roll back. InnoDB renews that
+ * table only when nobody has read it for 100 ms, so asking more often gives old answers for ever.
+ */
 #include "mysql/job_steps.h"
 
 #include "base/clock.h"
@@ -15,6 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define RO_LINGER_MS 2   /* between looks at killed connections, */
+#define RO_PATIENCE  25  /* so many times, */
+#define RO_TRX_MS    120 /* then as often as innodb_trx is renewed */
 
 static void ro_list(struct job *j, const struct db_result *r);
 
@@ -38,33 +47,40 @@ static void ro_observed(struct job *j, const struct db_result *r)
             j->killed == 1 ? "" : "s");
 }
 
-static bool ro_is_spared(const struct job *j, uint64_t id)
+static bool ro_lingers(const struct job *j, uint64_t id)
 {
-    for (unsigned i = 0; i < j->spared_n; i++)
-        if (j->spared[i] == id)
+    for (unsigned i = 0; i < j->lingering_n; i++)
+        if (j->lingering[i] == id)
             return true;
     return false;
-}
-
-/* A transaction of a client that could still end well. 0 is none of a connection (XA prepared). */
-static bool ro_is_open(const struct job *j, const struct db_result *r, unsigned row)
-{
-    const char *id = db_named(r, row, "id"), *state = db_named(r, row, "state");
-    uint64_t number = id ? strtoull(id, NULL, 10) : 0;
-
-    return number && !(state && strcmp(state, "ROLLING BACK") == 0) && !ro_is_spared(j, number);
 }
 
 static void ro_on_transactions(struct job *j, const struct db_result *r)
 {
     for (unsigned row = 0; row < r->rows; row++) {
-        if (ro_is_open(j, r, row)) {
-            job_why(j, "connection %s still has a transaction", db_named(r, row, "id"));
-            job_pause(j, JOB_POLL_MS, ro_list);
+        const char *id = db_named(r, row, "id"), *state = db_named(r, row, "state");
+
+        if (id && ro_lingers(j, strtoull(id, NULL, 10)) &&
+            !(state && strcmp(state, "ROLLING BACK") == 0)) {
+            job_why(j, "connection %s was killed and still has a transaction", id);
+            job_pause(j, RO_TRX_MS, ro_list);
             return;
         }
     }
     job_observe(j, ro_observed);
+}
+
+/* On, and no client is left but those that were killed. */
+static void ro_nearly(struct job *j)
+{
+    if (j->lingering_n == 0)
+        job_observe(j, ro_observed);
+    else if (j->patience > 0) {
+        j->patience--;
+        job_pause(j, RO_LINGER_MS, ro_list);
+    } else {
+        job_ask(j, "open transactions", j->dialect->text[STMT_TRANSACTIONS], ro_on_transactions);
+    }
 }
 
 /* ---- setting it ---- */
@@ -112,7 +128,7 @@ static void ro_kill(struct job *j, const struct db_result *r)
         return;
     }
     if (r && r->number == 1095)
-        job_why(j, "%s", r->text);
+        j->kill_denied = true;
     if (r && r->error == DB_OK)
         j->killed++;
     if (j->kill_at < j->kill_n) {
@@ -121,10 +137,13 @@ static void ro_kill(struct job *j, const struct db_result *r)
     } else if (!j->holds) {
         ro_set(j);
     } else if (j->clients) { /* look again whether they are gone */
-        job_why(j, "%u client connections do not end", j->clients);
-        job_pause(j, 1, ro_list);
+        job_why(j, "%u client connections do not end%s", j->clients,
+                j->kill_denied ? ": GRANT CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) is missing"
+                               : "");
+        job_pause(j, j->patience > 0 ? RO_LINGER_MS : JOB_POLL_MS, ro_list);
+        j->patience -= j->patience > 0;
     } else {
-        job_ask(j, "open transactions", j->dialect->text[STMT_TRANSACTIONS], ro_on_transactions);
+        ro_nearly(j);
     }
 }
 
@@ -137,20 +156,20 @@ static void ro_sort(struct job *j, const struct db_result *r, unsigned row)
 
     if (id == 0 || id == db_connection_id(j->db))
         return;
-    if (!client && !dialect_opens_writes(r, row)) {
-        if (j->spared_n < JOB_KILLS_MAX)
-            j->spared[j->spared_n++] = id;
-    } else if (command && strcmp(command, "Killed") == 0) {
-        return; /* it rolls back: nothing of it will be committed */
-    } else if (j->kill_n < JOB_KILLS_MAX) {
-        j->kill[j->kill_n++] = id;
+    if (!client && !dialect_opens_writes(r, row))
+        return;
+    if (!command || strcmp(command, "Killed") != 0) {
+        j->clients++;
+        if (j->kill_n < JOB_KILLS_MAX)
+            j->kill[j->kill_n++] = id;
+    } else if (j->lingering_n < JOB_KILLS_MAX) {
+        j->lingering[j->lingering_n++] = id;
     }
-    j->clients = j->kill_n;
 }
 
 static void ro_on_list(struct job *j, const struct db_result *r)
 {
-    j->kill_n = j->kill_at = j->clients = j->spared_n = 0;
+    j->kill_n = j->kill_at = j->clients = j->lingering_n = 0;
     for (unsigned row = 0; row < r->rows; row++)
         ro_sort(j, r, row);
     ro_kill(j, NULL);
@@ -178,6 +197,8 @@ static void ro_on_first_list(struct job *j, const struct db_result *r)
 void job_read_only(struct job *j, const struct db_result *r)
 {
     (void)r;
+    j->patience = RO_PATIENCE;
+    j->kill_denied = false;
     job_ask(j, "SHOW PROCESSLIST", j->dialect->text[STMT_PROCESSES],
             j->args.planned ? ro_on_first_list : ro_on_list);
 }

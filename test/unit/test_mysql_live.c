@@ -296,7 +296,7 @@ static void a_stopped_server_times_out_and_the_loop_goes_on(void **state)
     meter_start(&m);
     seen_open(&up, &m, &p);
     assert_int_equal(seen_connect(&up, 5000), DB_OK);
-    kill(server.pid, SIGSTOP);
+    server_freeze(&server);
     seen_open(&late, &m, &p);
     start = uv_hrtime();
     assert_int_equal(seen_connect(&late, 300), DB_TIMEOUT);
@@ -305,7 +305,7 @@ static void a_stopped_server_times_out_and_the_loop_goes_on(void **state)
     assert_true(ms_since(start) >= 600 && ms_since(start) < 1500);
     assert_true(db_is_closed(up.db));
     assert_true(meter_gap_ms(&m) < GAP_MAX_MS);
-    kill(server.pid, SIGCONT);
+    server_thaw(&server);
     assert_int_equal(seen_connect(&up, 5000), DB_OK);
     seen_close(&up);
     seen_close(&late);

@@ -248,6 +248,21 @@ static inline void server_kill(struct server *s)
     s->pid = 0;
 }
 
+/* SIGSTOP, and until every thread has stopped. */
+static inline void server_freeze(const struct server *s)
+{
+    int status;
+
+    kill(s->pid, SIGSTOP);
+    assert_int_equal(waitpid(s->pid, &status, WUNTRACED), s->pid);
+    assert_true(WIFSTOPPED(status));
+}
+
+static inline void server_thaw(const struct server *s)
+{
+    kill(s->pid, SIGCONT);
+}
+
 static inline void server_stop(struct server *s)
 {
     server_kill(s);

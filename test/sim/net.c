@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The network: connections that keep their order, break and are made anew; cuts in one direction
+ * or both hold packets back until they heal or the connection is given up. */
+#include "sim.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MS = 1000, GIVE_UP_MS = 1500 };
+
+struct packet {
+    int i, j, side; /* link and the receiver's side of it: 0 initiator, 1 acceptor */
+    unsigned number;
+    struct msg *m;
+};
+
+/* Monitors connect to agents, agents to each other. */
+static bool net_linked(const struct sim *s, int i, int j)
+{
+    return j < (int)s->hosts && i != j && (i < (int)s->hosts || i >= HOSTS);
+}
+
+bool net_path(const struct sim *s, int from, int to)
+{
+    return s->cut_until[from][to] <= s->now && s->proc[from].on && s->proc[to].on;
+}
+
+static int64_t net_delay(struct sim *s, int from, int to)
+{
+    int64_t us = sim_between(s, 100, 3 * MS);
+
+    if (sim_chance(s, 5))
+        us += sim_between(s, 0, 250 * MS); /* sent once more */
+    if (s->slow_until[from][to] > s->now)
+        us += sim_between(s, 0, s->slow_us[from][to]);
+    if (s->cut_until[from][to] > s->now)
+        us += s->cut_until[from][to] - s->now + sim_between(s, 0, 400 * MS);
+    return us;
+}
+
+static void net_on_packet(struct sim *s, int a, int b, uint64_t n, void *data)
+{
+    struct packet *p = data;
+    struct link *l = &s->link[p->i][p->j];
+    bool old = p->side == 1 && p->number == l->old_number && p->number;
+    struct input *in;
+
+    (void)a;
+    (void)b;
+    (void)n;
+    if (!old && (p->number != l->number || !l->up[p->side])) {
+        free(p->m);
+        free(p);
+        return;
+    }
+    in = input_new(IN_MSG);
+    in->m = p->m;
+    in->number = p->number;
+    in->peer = p->side ? p->i : p->j;
+    proc_input(s, p->side ? p->j : p->i, in);
+    free(p);
+}
+
+static size_t msg_size(const struct msg *m)
+{
+    static const size_t size[MSG_N] = {
+        [MSG_HELLO] = sizeof m->hello,     [MSG_BEAT] = sizeof m->beat,
+        [MSG_ORDER] = sizeof m->order,     [MSG_GRANT] = sizeof m->grant,
+        [MSG_REFUSAL] = sizeof m->refusal, [MSG_REPORT] = sizeof m->report,
+        [MSG_LEASE] = sizeof m->lease,     [MSG_ASK] = sizeof m->ask,
+        [MSG_PROMISE] = sizeof m->promise,
+    };
+
+    return offsetof(struct msg, hello) + size[m->kind];
+}
+
+static void net_put(struct sim *s, int i, int j, int side, unsigned number, const struct msg *m)
+{
+    struct link *l = &s->link[i][j];
+    struct packet *p = calloc(1, sizeof *p);
+    size_t size = msg_size(m);
+    int64_t at = s->now + net_delay(s, side ? i : j, side ? j : i);
+
+    CHECK(p);
+    *p = (struct packet){i, j, side, number, malloc(size)};
+    CHECK(p->m);
+    memcpy(p->m, m, size);
+    if (at < l->last[side])
+        at = l->last[side];
+    l->last[side] = at;
+    sim_at(s, at, net_on_packet, 0, 0, 0, p);
+}
+
+/* number 0: whatever connection there is. */
+void net_send(struct sim *s, int from, int to, unsigned number, const struct msg *m)
+{
+    for (int side = 0; side < 2; side++) {
+        int i = side ? from : to, j = side ? to : from; /* side: the receiver's */
+        struct link *l = &s->link[i][j];
+
+        if (!net_linked(s, i, j) || !l->up[!side] || (number && l->number != number))
+            continue;
+        if (!number && side == 0 && i < HOSTS)
+            continue; /* peers: on the asker's own connection */
+        net_put(s, i, j, side, l->number, m);
+        return;
+    }
+}
+
+static void net_on_side_down(struct sim *s, int i, int j, uint64_t n, void *data)
+{
+    unsigned number = (unsigned)(n >> 1);
+    int side = (int)(n & 1);
+    struct link *l = &s->link[i][j];
+    struct input *in;
+
+    (void)data;
+    if (side == 1 && number == l->old_number)
+        l->old_number = 0;
+    else if (number != l->number || !l->up[side])
+        return;
+    else
+        l->up[side] = false;
+    in = input_new(IN_DOWN);
+    in->number = number;
+    in->peer = side ? i : j;
+    proc_input(s, side ? j : i, in);
+}
+
+static void net_down_in(struct sim *s, int i, int j, int side, int64_t us)
+{
+    struct link *l = &s->link[i][j];
+
+    if (l->up[side])
+        sim_in(s, us, net_on_side_down, i, j, (uint64_t)l->number << 1 | (unsigned)side, NULL);
+}
+
+static void net_hello(struct sim *s, int i, int j)
+{
+    static struct msg m;
+    const struct agent *a = &s->host[j].a;
+
+    memset(&m.hello, 0, sizeof m.hello);
+    m.kind = MSG_HELLO;
+    m.hello.version = PROTOCOL_VERSION;
+    m.hello.speaker = SPEAKER_AGENT;
+    memcpy(m.hello.monitor, a->durable.monitor, sizeof m.hello.monitor);
+    m.hello.epoch = a->durable.epoch;
+    m.hello.start_id = a->start_id;
+    m.hello.heard_ms = a->heard_ms < 0 ? -1 : sim_local_ms(s, j) - a->heard_ms;
+    net_put(s, i, j, 0, s->link[i][j].number, &m);
+}
+
+static void net_on_try(struct sim *s, int i, int j, uint64_t life, void *data)
+{
+    struct link *l = &s->link[i][j];
+    const struct proc *p = &s->proc[i], *q = &s->proc[j];
+
+    (void)data;
+    (void)life;
+    sim_in(s, sim_between(s, 60 * MS, 500 * MS), net_on_try, i, j, 0, NULL);
+    if (!p->alive || p->frozen || l->up[0] || !q->alive || q->frozen || !net_path(s, i, j) ||
+        !net_path(s, j, i) || !s->host[j].listening)
+        return;
+    if (l->up[1]) { /* the acceptor still believes in the last one */
+        l->old_number = l->number;
+        sim_in(s, sim_between(s, 0, GIVE_UP_MS * MS), net_on_side_down, i, j,
+               (uint64_t)l->number << 1 | 1, NULL);
+    }
+    l->number = ++s->numbers;
+    l->up[0] = l->up[1] = true;
+    l->last[0] = l->last[1] = s->now + sim_between(s, MS, 8 * MS);
+    if (i >= HOSTS)
+        net_hello(s, i, j);
+}
+
+void net_start(struct sim *s)
+{
+    for (int i = 0; i < PROCS; i++)
+        for (int j = 0; j < PROCS; j++)
+            if (net_linked(s, i, j))
+                sim_in(s, sim_between(s, 0, 100 * MS), net_on_try, i, j, 0, NULL);
+}
+
+/* A killed process's kernel says so; a machine without power says nothing. */
+void net_died(struct sim *s, int proc, bool power)
+{
+    for (int i = 0; i < PROCS; i++)
+        for (int j = 0; j < PROCS; j++) {
+            struct link *l = &s->link[i][j];
+            int side = i == proc ? 0 : 1, other = i == proc ? j : i;
+
+            if ((i != proc && j != proc) || !l->number)
+                continue;
+            l->up[side] = false;
+            if (side)
+                l->old_number = 0;
+            net_down_in(s, i, j, !side,
+                        power || !net_path(s, proc, other) ? sim_between(s, 700 * MS, 2500 * MS)
+                                                           : sim_between(s, 100, 20 * MS));
+        }
+}
+
+void net_break(struct sim *s, int i, int j)
+{
+    net_down_in(s, i, j, 0, sim_between(s, 100, 50 * MS));
+    net_down_in(s, i, j, 1, sim_between(s, 100, 50 * MS));
+}
+
+/* The initiator wants a fresh connection. */
+void net_anew(struct sim *s, int i, int j)
+{
+    net_down_in(s, i, j, 0, 0);
+    net_down_in(s, i, j, 1, sim_between(s, 100, 10 * MS));
+}
+
+static void net_on_frozen(struct sim *s, int proc, int i, uint64_t life, void *data)
+{
+    (void)data;
+    if (s->proc[proc].life != life || !s->proc[proc].frozen)
+        return;
+    net_down_in(s, i, proc, 0, 0);
+    net_down_in(s, i, proc, 1, sim_between(s, 100, 20 * MS)); /* it reads that when it wakes */
+}
+
+/* The monitor gives up an agent that says nothing for half a lease. */
+void net_frozen(struct sim *s, int proc)
+{
+    for (int i = HOSTS; i < PROCS; i++)
+        if (proc < HOSTS)
+            sim_in(s, s->lease_ms / 2 * MS + sim_between(s, 0, 250 * MS), net_on_frozen, proc, i,
+                   s->proc[proc].life, NULL);
+}
+
+static void net_on_cut(struct sim *s, int from, int to, uint64_t n, void *data)
+{
+    (void)data;
+    (void)n;
+    if (s->cut_until[from][to] <= s->now)
+        return;
+    for (int k = 0; k < 2; k++) {
+        int i = k ? from : to, j = k ? to : from;
+
+        net_down_in(s, i, j, 0, sim_between(s, 0, 800 * MS));
+        net_down_in(s, i, j, 1, sim_between(s, 0, 800 * MS));
+    }
+}
+
+void net_cut(struct sim *s, int from, int to, int64_t us)
+{
+    if (s->now + us > s->cut_until[from][to])
+        s->cut_until[from][to] = s->now + us;
+    sim_in(s,
+           (s->lease_ms / 2 < GIVE_UP_MS ? s->lease_ms / 2 : GIVE_UP_MS) * MS +
+               sim_between(s, 0, 300 * MS),
+           net_on_cut, from, to, 0, NULL);
+}

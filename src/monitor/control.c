@@ -23,7 +23,8 @@
 enum {
     CONTROL_SWEEP_MS = 10000,
     FOLLOWER_QUEUE_MAX = 256 * 1024, /* a follower with more than that waiting is too slow */
-    HISTORY_MAX = 512 * 1024,        /* bytes of past events in one answer */
+    HISTORY_MAX = 640 * 1024,        /* bytes of past events in one answer; the older ones go */
+    EVENT_FRAME = 160,               /* what a line has besides its text, and more */
 };
 
 struct guest {
@@ -41,6 +42,7 @@ struct control {
     const struct control_ops *ops;
     void *owner;
     struct log_who log;
+    struct log_limit complaints;
     uv_timer_t sweep;
     struct closer closer;
     struct listener *local, *remote;
@@ -110,18 +112,33 @@ static void guest_on_event(struct ring_follower *f, const struct ring_event *ev)
     }
 }
 
+/* The oldest of the last `last` events that fits with all younger ones. */
+static uint64_t history_first(const struct ring *r, unsigned last, bool json)
+{
+    uint64_t first = ring_first(r, last), n = r->added + 1;
+    size_t len = 0;
+
+    for (; n > first; n--) {
+        len += strlen(ring_get(r, n - 1)->text) * (json ? 2 : 1) + EVENT_FRAME;
+        if (len > HISTORY_MAX)
+            break;
+    }
+    return n;
+}
+
 static void reply_events(struct guest *g, const struct msg_command *m, const struct words *w)
 {
     struct control *c = g->control;
     const struct ring_event *ev;
     auto_buf text = BUF(HISTORY_MAX);
 
-    for (uint64_t n = ring_first(c->with.ring, w->last); (ev = ring_get(c->with.ring, n)); n++)
+    for (uint64_t n = history_first(c->with.ring, w->last, m->json);
+         (ev = ring_get(c->with.ring, n)); n++)
         status_event(&text, c->with.engine, ev, m->json);
-    if (text.full)
-        reply(g, m->id, 1, false, "ERROR: too many events for one answer; ask for fewer with -n");
-    else
-        reply(g, m->id, 0, w->follow, text.at ? text.at : "");
+    reply(g, m->id, text.full, w->follow && !text.full,
+          text.full ? "ERROR: the monitor is out of memory"
+          : text.at ? text.at
+                    : "");
     if (text.full || !w->follow || g->following)
         return;
     g->following = true;
@@ -188,7 +205,7 @@ static void take_command(struct guest *g, const struct msg_command *m)
                            : status_checks(engine, w.host, w.check));
         break;
     case WORDS_MODE:
-        reply(g, m->id, 0, false, modes[engine->mode]);
+        reply(g, m->id, 0, false, modes[engine->reign == REIGN_YES ? engine->mode : MODE_PASSIVE]);
         break;
     case WORDS_EVENTS:
         reply_events(g, m, &w);
@@ -230,6 +247,16 @@ static bool take_hello(struct guest *g, const struct msg_hello *h)
     return true;
 }
 
+/* Whoever doesn't talk like ctl is hung up on; the log hears of it once a minute. */
+static void complain(struct control *c, struct peer *p, const char *what)
+{
+    unsigned held;
+
+    if (log_allowed(&c->complaints, clock_boot_ms(), &held))
+        log_warn(&c->log, "%s: %s (%u more like this)", peer_name(p), what, held);
+    peer_close(p, what);
+}
+
 static void guest_on_frame(struct peer *p, void *owner, const void *data, size_t len)
 {
     static const struct names none;
@@ -238,17 +265,15 @@ static void guest_on_frame(struct peer *p, void *owner, const void *data, size_t
     struct msg m;
 
     if (msg_decode(&m, &none, data, len, &e)) {
-        log_warn(&g->control->log, "%s: %s", peer_name(p), e.msg);
-        peer_close(p, e.msg);
+        complain(g->control, p, e.msg);
     } else if (!g->greeted && m.kind == MSG_HELLO) {
         if (!take_hello(g, &m.hello))
             peer_close(p, "it is no ctl of this cluster");
     } else if (g->greeted && m.kind == MSG_COMMAND) {
         take_command(g, &m.command);
     } else {
-        log_warn(&g->control->log, "%s: unexpected message `%s`", peer_name(p),
-                 msg_kind_names[m.kind]);
-        peer_close(p, "unexpected message");
+        err_set(&e, -EPROTO, "unexpected message `%s`", msg_kind_names[m.kind]);
+        complain(g->control, p, e.msg);
     }
 }
 
@@ -305,9 +330,8 @@ static void control_on_peer(struct peer *p, void *owner)
     peer_bind(p, &guest_ops, g);
     if (may_command(c, p))
         return;
-    log_warn(&c->log, "%s is not authorised", peer_name(p));
     reply(g, 0, 4, false, "ERROR: not authorised: be root or in group hamm");
-    peer_close(p, "not authorised");
+    complain(c, p, "not authorised");
 }
 
 static void control_on_complaint(void *owner, const char *who, const char *sentence)

@@ -42,12 +42,8 @@ int status_conf_init(struct status_conf *s, const struct conf *c)
 
     *s = (struct status_conf){0};
     snprintf(s->cluster, sizeof s->cluster, "%s", c->cluster);
-    for (size_t i = 0; i < c->n_hosts && i < HOSTS_MAX; i++) {
-        const struct conf_host *h = &c->hosts[i];
-        snprintf(s->host[i].address, ADDR_LEN, "%s", h->address.text);
-        snprintf(s->host[i].replication_address, ADDR_LEN, "%s", h->replication_address.text);
-        s->host[i].port = h->mysql.port;
-    }
+    for (size_t i = 0; i < c->n_hosts && i < HOSTS_MAX; i++)
+        snprintf(s->address[i], ADDR_LEN, "%s", c->hosts[i].address.text);
     for (unsigned i = 0; i < n && i < SLOTS_MAX && !rc; i++)
         rc = slot_ips(s, i, &c->roles[slots[i].role], &slots[i]);
     if (rc)

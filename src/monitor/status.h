@@ -13,11 +13,7 @@ struct conf;
 /* What people want to see and the engine doesn't need: addresses. */
 struct status_conf {
     char cluster[NAME_LEN];
-    struct {
-        char address[ADDR_LEN];
-        char replication_address[ADDR_LEN]; /* where others replicate from */
-        unsigned port;                      /* of mysqld */
-    } host[HOSTS_MAX];
+    char address[HOSTS_MAX][ADDR_LEN];
     struct {
         unsigned n;
         char (*ip)[ADDR_LEN]; /* owned: "10.77.0.100/24" */

@@ -80,18 +80,15 @@ static json_t *checks(struct build *b, int host, int check)
 
 /* --- a host --------------------------------------------------------------------------------- */
 
+/* A host's name, or the address of a server that is none of the cluster's. */
 static json_t *source(const struct build *b, const struct msg_report *r)
 {
     char at[ADDR_LEN + 16];
 
+    if (r->source >= 0)
+        return host_name(b, r->source);
     if (!*r->source_host)
         return json_null();
-    for (unsigned i = 0; i < b->e->conf.names.hosts; i++) {
-        bool there = !strcmp(r->source_host, b->s->host[i].replication_address) ||
-                     !strcmp(r->source_host, b->s->host[i].address);
-        if (there && r->source_port == b->s->host[i].port)
-            return json_string(b->e->conf.names.host[i]);
-    }
     snprintf(at, sizeof at, strchr(r->source_host, ':') ? "[%s]:%u" : "%s:%u", r->source_host,
              r->source_port);
     return text(at);
@@ -132,7 +129,7 @@ static json_t *one_host(struct build *b, int i)
     json_t *o = json_object();
 
     put(b, o, "name", host_name(b, i));
-    put(b, o, "address", json_string(b->s->host[i].address));
+    put(b, o, "address", json_string(b->s->address[i]));
     put(b, o, "mode", json_string(b->e->conf.host[i].master ? "master" : "replica"));
     put(b, o, "state", json_string(host_state_names[h->state]));
     put(b, o, "since", moment(h->state_since_wall));
@@ -237,7 +234,7 @@ char *status_json(const struct engine *e, const struct status_conf *s)
     put(&b, o, "schema", json_integer(1));
     put(&b, o, "cluster", json_string(s->cluster));
     put(&b, o, "time", moment(e->wall));
-    put(&b, o, "mode", json_string(mode_names[e->mode]));
+    put(&b, o, "mode", json_string(mode_names[e->reign == REIGN_YES ? e->mode : MODE_PASSIVE]));
     put(&b, o, "monitor", json_string(e->conf.monitor));
     put(&b, o, "reigning", json_boolean(e->reign == REIGN_YES));
     put(&b, o, "passive_why", text(e->passive_why));

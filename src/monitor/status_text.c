@@ -108,7 +108,7 @@ char *status_show(const struct engine *e, const struct status_conf *s)
                      e->conf.names.host[sorted[i]]);
     for (unsigned i = 0; i < n; i++) {
         int h = sorted[i];
-        buf_addf(&b, "  %s(%s) %s/%s. Roles: ", e->conf.names.host[h], s->host[h].address,
+        buf_addf(&b, "  %s(%s) %s/%s. Roles: ", e->conf.names.host[h], s->address[h],
                  e->conf.host[h].master ? "master" : "slave", host_state_names[e->host[h].state]);
         show_roles(&b, e, s, h);
         buf_addf(&b, "\n");

@@ -27,9 +27,7 @@ static void a_host(int i, const char *name, bool master, const char *address)
 
     strcpy(e->conf.names.host[i], name);
     e->conf.host[i].master = master;
-    strcpy(s.host[i].address, address);
-    strcpy(s.host[i].replication_address, address);
-    s.host[i].port = 3306;
+    strcpy(s.address[i], address);
     h->state = ONLINE;
     h->state_since_wall = noon - 192000;
     h->linked = h->heard = true;
@@ -38,6 +36,7 @@ static void a_host(int i, const char *name, bool master, const char *address)
                                     .facts = true,
                                     .read_only = true,
                                     .mysqld = MYSQLD_UP,
+                                    .source = DB1,
                                     .source_host = "10.77.0.11",
                                     .source_port = 3306,
                                     .gtid = "0-1-1234"};
@@ -84,6 +83,7 @@ static int setup(void **state)
     a_host(DB3, "a3", false, "10.77.0.13");
     e->host[DB1].report.read_only = false;
     e->host[DB1].report.source_host[0] = 0;
+    e->host[DB1].report.source = -1;
     a_slot(0, 0, "writer", DB1);
     a_slot(1, 1, "reader/10.77.0.103", DB2);
     a_slot(2, 1, "reader/10.77.0.104", DB3);
@@ -146,7 +146,8 @@ static void json(void **state)
         "\"epoch\":7,\"health\":\"degraded\",\"why\":[\"nobody holds reader/10.77.0.104\","
         "\"agent on db2 is not reachable\",\"a3 is REPLICATION_FAIL\","
         "\"rep_threads on a3 is bad\",\"a3 has a problem\","
-        "\"a3 has transactions nobody else has\"],\"writer\":\"db1\",\"active_master_role\":\"writer\",\"move\":null,"
+        "\"a3 has transactions nobody else "
+        "has\"],\"writer\":\"db1\",\"active_master_role\":\"writer\",\"move\":null,"
         "\"hosts\":[{\"name\":\"db1\",\"address\":\"10.77.0.11\",\"mode\":\"master\","
         "\"state\":\"ONLINE\",\"since\":\"2026-03-01T11:56:48.000Z\",\"agent\":\"up\","
         "\"roles\":[{\"role\":\"writer\",\"ip\":\"10.77.0.100\"}],\"read_only\":false,"
@@ -203,7 +204,8 @@ static void details(void **state)
     json_holds("\"lag_s\":1.5,");
     e->host[DB2].lag_ms = 60000;
     json_holds("\"lag_s\":60,");
-    e->host[DB2].report.source_port = 3307; /* another server at a known address */
+    e->host[DB2].report.source = -1;
+    e->host[DB2].report.source_port = 3307;
     json_holds("\"source\":\"10.77.0.11:3307\"");
     strcpy(e->host[DB2].report.source_host, "fd00::9");
     json_holds("\"source\":\"[fd00::9]:3307\"");

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROBE_MS = 100, DESTROY_ROUNDS = 20 };
+enum { PROBE_MS = 100, DESTROY_ROUNDS = 20, HOLD_TRIES = 4, HOLD_LEAST_MS = 100 };
 
 static const struct ip *address_ip(const struct agentd_address *a)
 {
@@ -229,13 +229,27 @@ static int slot_refresh(struct agentd *d, int slot, int64_t until_ms, struct err
     return 0;
 }
 
-void agentd_gate(struct agentd *d, int slot, int64_t until_ms)
+/* A machine so busy that telling the kernel takes too long is no reason to let go of a lease that
+ * still runs. */
+static int slot_hold(struct agentd *d, int slot, int64_t until_ms, struct err *e)
 {
     struct ip ips[GATE_ADDR_MAX];
     size_t n = address_ips(d, slot, ips);
+    int rc = -ETIME;
+
+    for (unsigned i = 0; i < HOLD_TRIES && rc == -ETIME; i++) {
+        if (i && until_ms - clock_boot_ms() < HOLD_LEAST_MS)
+            break;
+        rc = gate_hold(&d->addresses.gate, ips, n, until_ms, e);
+    }
+    return rc;
+}
+
+void agentd_gate(struct agentd *d, int slot, int64_t until_ms)
+{
     struct err e = {0};
 
-    if ((d->addresses.gated && gate_hold(&d->addresses.gate, ips, n, until_ms, &e) < 0) ||
+    if ((d->addresses.gated && slot_hold(d, slot, until_ms, &e) < 0) ||
         slot_refresh(d, slot, until_ms, &e) < 0)
         slot_failed(d, slot, e.msg);
 }

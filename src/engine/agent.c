@@ -427,6 +427,8 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
 {
     memset(out, 0, sizeof *out);
     out->epoch = a->durable.epoch;
+    memcpy(out->obeys, a->durable.monitor, sizeof out->obeys);
+    out->heard_ms = a->heard_ms < 0 ? -1 : now - a->heard_ms;
     out->start_id = a->start_id;
     out->serial = a->order.serial;
     out->settled = a->settled;

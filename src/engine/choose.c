@@ -38,7 +38,27 @@ void gtid_text_extra(const struct engine *e, int a, const char *text, int b, cha
     gtid_format(&diff, out, size);
 }
 
-/* May the slot be given to `to` as far as everybody else is concerned? If not, `why` says why. */
+/* May `to` never follow somebody's silence? It is outside of what a former holder needs promises
+ * of. */
+static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t size)
+{
+    const struct slot *x = &e->slot[s];
+
+    for (int c = 0; c < (int)e->conf.names.hosts; c++) {
+        if (c == to || !x->host[c].maybe || x->host[c].allowed >> to & 1)
+            continue;
+        snprintf(why, size,
+                 "%s was away while %s went on without it: it is stale. When %s is surely dead: "
+                 "move-role --force %s %s --lost %s",
+                 host_name(e, to), host_name(e, c), host_name(e, c),
+                 e->conf.role[e->conf.slot_role[s]].name, host_name(e, to), host_name(e, c));
+        return true;
+    }
+    return false;
+}
+
+/* May the slot be given to `to` now, as far as everybody else is concerned? If not, `why` says why.
+ */
 bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t size)
 {
     const struct slot *x = &e->slot[s];
@@ -61,16 +81,8 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
                      host_name(e, c), x->host[c].out_at - e->now);
             return false;
         }
-        if (!(x->host[c].allowed >> to & 1)) {
-            snprintf(why, size,
-                     "%s was away while %s went on without it: it is stale. When %s is surely "
-                     "dead: move-role --force %s %s --lost %s",
-                     host_name(e, to), host_name(e, c), host_name(e, c),
-                     e->conf.role[e->conf.slot_role[s]].name, host_name(e, to), host_name(e, c));
-            return false;
-        }
     }
-    return true;
+    return !slot_stale(e, s, to, why, size);
 }
 
 /* Is the host itself fit to hold the slot? `why` gets what it lacks. */
@@ -102,15 +114,17 @@ static int choose_advanced(const struct engine *e, int a, int b)
     return ab == ba ? 0 : ba ? 1 : -1;
 }
 
-/* Better than the best so far: ONLINE before DELAY, preferred, most advanced, least lag, file
- * order. */
-static bool choose_better(const struct engine *e, int role, int a, int b)
+/* Better than the best so far: ONLINE before DELAY, who had it last, preferred, most advanced,
+ * least lag, file order. */
+static bool choose_better(const struct engine *e, int role, int last, int a, int b)
 {
     const struct host *x = &e->host[a], *y = &e->host[b];
     int advanced;
 
     if ((x->state == ONLINE) != (y->state == ONLINE))
         return x->state == ONLINE;
+    if (last == a || last == b)
+        return last == a;
     if (e->conf.role[role].prefer == a || e->conf.role[role].prefer == b)
         return e->conf.role[role].prefer == a;
     advanced = choose_advanced(e, a, b);
@@ -132,33 +146,46 @@ static unsigned choose_load(const struct engine *e, int role, int h)
     return n;
 }
 
-/* The fit and clear candidate for an unheld slot; -1 none, and slot.waiting says why. */
-int slot_choose(struct engine *e, int s)
+/* The best of the fit candidates: who was named, else by the role's rule. Of a balanced role one
+ * that can take it at once goes before one that can't. */
+static int choose_best(const struct engine *e, int s, char *why, size_t size)
 {
     int role = e->conf.slot_role[s], best = -1;
-    char why[WHY_LEN], first[WHY_LEN] = "";
+    bool best_clear = false;
+    char lacks[WHY_LEN];
 
+    snprintf(why, size, "manual mode: an operator assigns it (move-role)");
     for (unsigned i = 0; i < e->conf.role[role].hosts; i++) {
         int h = e->conf.role[role].host[i];
+        bool named = h == e->slot[s].target, clear;
 
-        if (e->mode == MODE_MANUAL && h != e->slot[s].last && h != e->slot[s].target)
+        if (e->mode == MODE_MANUAL && h != e->slot[s].last && !named)
             continue;
-        if (!slot_fit(e, s, h, e->slot[s].forced && h == e->slot[s].target, why, sizeof why)) {
-            if (!first[0])
-                snprintf(first, sizeof first, "%s", why);
+        if (!slot_fit(e, s, h, e->slot[s].forced && named, why, size) ||
+            slot_stale(e, s, h, why, size))
             continue;
-        }
-        if (!slot_clear_for(e, s, h, first, sizeof first))
-            continue;
-        if (h == e->slot[s].target)
+        if (named)
             return h;
+        clear = slot_clear_for(e, s, h, lacks, sizeof lacks);
         if (best < 0 ||
-            (e->conf.role[role].exclusive ? choose_better(e, role, h, best)
-                                          : choose_load(e, role, h) < choose_load(e, role, best)))
+            (e->conf.role[role].exclusive ? choose_better(e, role, e->slot[s].last, h, best)
+             : clear != best_clear        ? clear
+                                          : choose_load(e, role, h) < choose_load(e, role, best))) {
             best = h;
+            best_clear = clear;
+        }
     }
-    if (best < 0)
-        snprintf(e->slot[s].waiting, sizeof e->slot[s].waiting, "%s",
-                 first[0] ? first : "manual mode: an operator assigns it (move-role)");
     return best;
+}
+
+/* Who gets an unheld slot now; -1 nobody yet, and slot.waiting says why. */
+int slot_choose(struct engine *e, int s)
+{
+    char why[WHY_LEN];
+    int best = choose_best(e, s, why, sizeof why);
+
+    if (best >= 0 && slot_clear_for(e, s, best, why, sizeof why))
+        return best;
+    memcpy(e->slot[s].waiting, why, sizeof e->slot[s].waiting);
+    return -1;
 }

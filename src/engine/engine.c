@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-enum { HELLO_STALE_MS = 2000, OUTBID_MS = 30000, HEARD_LATELY_MS = 5000 };
+enum { OUTBID_MS = 30000, HEARD_LATELY_MS = 5000 };
 
 struct action *plan_add(struct plan *p, enum action_kind kind)
 {
@@ -299,7 +299,6 @@ static void engine_on_link(struct engine *e, const struct engine_event *ev, stru
     x->agent_epoch = hello->epoch;
     memcpy(x->agent_obeys, hello->monitor, sizeof x->agent_obeys);
     x->agent_heard_ms = hello->heard_ms;
-    x->hello_at = e->now;
     plan_event(e, p, EVENT_INFO, h, "agent connected");
     engine_deposed(e, h, hello->epoch, hello->monitor, p);
     if (engine_rules(e) || e->reign == REIGN_CLAIMING) {
@@ -325,6 +324,11 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     }
     x->report = *r;
     x->report_at = e->now;
+    x->agent_epoch = r->epoch;
+    memcpy(x->agent_obeys, r->obeys, sizeof x->agent_obeys);
+    x->agent_heard_ms = r->heard_ms;
+    if (r->epoch > e->epoch_seen)
+        e->epoch_seen = r->epoch;
     if (!(engine_rules(e) || e->reign == REIGN_CLAIMING) || r->epoch != e->epoch)
         return;
     x->heard = true;
@@ -394,16 +398,7 @@ static void engine_beats(struct engine *e, struct plan *p)
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         struct action *act;
 
-        if (!e->host[h].linked)
-            continue;
-        if (e->reign == REIGN_WAITING) {
-            if (e->now - e->host[h].hello_at > HELLO_STALE_MS) {
-                e->host[h].hello_at = e->now;
-                plan_add(p, ACT_RECONNECT)->host = (int)h;
-            }
-            continue;
-        }
-        if (e->reign == REIGN_DEPOSED)
+        if (!e->host[h].linked || e->reign == REIGN_WAITING || e->reign == REIGN_DEPOSED)
             continue;
         act = plan_add(p, ACT_BEAT);
         act->host = (int)h;

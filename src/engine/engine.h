@@ -135,13 +135,12 @@ struct engine_event {
 };
 
 enum action_kind {
-    ACT_PERSIST,   /* write engine_durable_of(); it is number `after` */
-    ACT_BEAT,      /* to host */
-    ACT_ORDER,     /* to host: engine_order_of() */
-    ACT_GRANT,     /* to host: grant */
-    ACT_RECONNECT, /* to host: drop the connection and make it anew (its hello is stale) */
-    ACT_ANSWER,    /* to the ctl that sent command `id` */
-    ACT_EVENT,     /* for the log and `hamm ctl events` */
+    ACT_PERSIST, /* write engine_durable_of(); it is number `after` */
+    ACT_BEAT,    /* to host */
+    ACT_ORDER,   /* to host: engine_order_of() */
+    ACT_GRANT,   /* to host: grant */
+    ACT_ANSWER,  /* to the ctl that sent command `id` */
+    ACT_EVENT,   /* for the log and `hamm ctl events` */
 };
 enum event_level { EVENT_INFO, EVENT_NOTE, EVENT_WARN };
 
@@ -185,7 +184,7 @@ struct host {
     int64_t unlinked_at;
     uint64_t agent_epoch;
     char agent_obeys[IDENTITY_LEN];
-    int64_t agent_heard_ms, hello_at;
+    int64_t agent_heard_ms;
     bool heard; /* a report under this epoch since the link came up */
     int64_t report_at;
     struct msg_report report; /* the newest; start_id 0: none */
@@ -213,15 +212,17 @@ struct slot_host {
 };
 
 struct slot {
-    int holder;     /* -1 nobody; ordered to hold or adopted */
-    bool adopted;   /* found holding, not ordered by this reign */
-    bool releasing; /* holder was ordered to let go */
-    int target;     /* who gets it then; -1: to be chosen */
-    bool forced;    /* given by the operator's force: the host's state doesn't matter */
-    bool fence;     /* releasing at once, not in good order */
-    bool probe;     /* taken after silence: ask the network first */
-    int last;       /* who held it before; -1 nobody */
-    bool pinned;    /* put there by move-role: balancing leaves it */
+    int holder;           /* -1 nobody; ordered to hold or adopted */
+    bool adopted;         /* found holding, not ordered by this reign */
+    bool releasing;       /* holder was ordered to let go */
+    int target;           /* who gets it then; -1: to be chosen */
+    bool forced;          /* given by the operator's force: the host's state doesn't matter */
+    bool fence;           /* releasing at once, not in good order */
+    bool probe;           /* taken after silence: ask the network first */
+    int last;             /* who held it before; -1 nobody */
+    bool pinned;          /* put there by move-role: balancing leaves it */
+    int64_t gather_since; /* unheld writable slot: all stop and apply, to see who has most; 0 not */
+    int fetch_by, fetch_from; /* then: who fetches from whom */
     int64_t assigned_at;
     int journal_holder; /* as read at start, until somebody is adopted or assigned */
     uint64_t electorate, electorate_after;

@@ -65,6 +65,10 @@ bool gtid_text_subset(const struct engine *e, int a, const char *text, int b);
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out,
                      size_t size);
 
+/* gather.c */
+bool gather_done(struct engine *e, int s, int to, struct plan *p);
+void gather_follow(const struct engine *e, int s, int h, struct msg_order *o);
+
 /* slots.c */
 void slots_report(struct engine *e, int h, struct plan *p);
 void slots_lease(struct engine *e, int h, const struct msg_lease *l, struct plan *p);

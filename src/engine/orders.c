@@ -80,8 +80,11 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
         o->source = -1;
         return;
     }
-    if (w < 0)
+    if (w < 0) {
+        if (s >= 0)
+            gather_follow(e, s, h, o);
         return;
+    }
     if (x->state != HARD_OFFLINE && x->clean) {
         o->follow = FOLLOW_SOURCE;
         o->source = w;

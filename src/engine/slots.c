@@ -148,6 +148,7 @@ void slot_assign(struct engine *e, int s, int to, struct plan *p)
     x->holder = to;
     x->adopted = x->releasing = x->fence = false;
     x->target = -1;
+    x->gather_since = 0;
     x->journal_holder = -1;
     x->assigned_at = e->now;
     x->waiting[0] = 0;
@@ -299,7 +300,7 @@ static void slot_unheld(struct engine *e, int s, struct plan *p)
         return;
     }
     to = slot_choose(e, s);
-    if (to >= 0)
+    if (to >= 0 && gather_done(e, s, to, p))
         slot_assign(e, s, to, p);
 }
 
@@ -343,7 +344,7 @@ static void role_balance(struct engine *e, int role, struct plan *p)
         }
         for (unsigned s = 0; s < e->conf.names.slots; s++)
             if (e->conf.slot_role[s] == role && slot_fit(e, (int)s, h, false, why, sizeof why) &&
-                (least < 0 || n < least_n)) {
+                e->now >= e->slot[s].host[h].not_before && (least < 0 || n < least_n)) {
                 least = h;
                 least_n = n;
             }

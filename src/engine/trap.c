@@ -38,8 +38,16 @@ void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p
     int h = ev->check.host;
     enum check c = ev->check.check;
     struct check_state *cs = &e->host[h].check[c];
+    int w = engine_active_slot(e);
 
     cs->last = ev->check.result;
+    if (w >= 0 && e->slot[w].holder == h && (c == CK_REP_THREADS || c == CK_REP_BACKLOG) &&
+        ev->check.result == RESULT_ERROR) {
+        cs->last = RESULT_UNKNOWN;
+        snprintf(cs->message, sizeof cs->message,
+                 "UNKNOWN: it holds the writer role, follows nobody");
+        return;
+    }
     snprintf(cs->message, sizeof cs->message, "%s", ev->check.message ? ev->check.message : "");
     if (c == CK_REP_BACKLOG)
         e->host[h].lag_ms = ev->check.lag_ms;

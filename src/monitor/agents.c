@@ -233,14 +233,3 @@ void agents_grant(struct cluster *c, int host, const struct msg_grant *g)
     c->out.grant = *g;
     wire_send(&c->wire[host], &c->out);
 }
-
-void agents_reconnect(struct cluster *c, int host)
-{
-    struct wire *w = &c->wire[host];
-
-    if (w->state != WIRE_UP)
-        return;
-    wire_move(w, WIRE_CLOSING);
-    w->limit.next_ms = clock_boot_ms() + 60000; /* wanted: nothing to complain about */
-    peer_close(w->peer, "asking anew whom it obeys");
-}

@@ -37,11 +37,6 @@ static void perform_grant(struct cluster *c, const struct action *a)
     agents_grant(c, a->host, a->grant);
 }
 
-static void perform_reconnect(struct cluster *c, const struct action *a)
-{
-    agents_reconnect(c, a->host);
-}
-
 static void perform_answer(struct cluster *c, const struct action *a)
 {
     control_answer(c->control, a->id, a->code, a->more, a->text);
@@ -61,10 +56,8 @@ static void perform_event(struct cluster *c, const struct action *a)
 }
 
 static void (*const perform[])(struct cluster *, const struct action *) = {
-    [ACT_PERSIST] = perform_persist,     [ACT_BEAT] = perform_beat,
-    [ACT_ORDER] = perform_order,         [ACT_GRANT] = perform_grant,
-    [ACT_RECONNECT] = perform_reconnect, [ACT_ANSWER] = perform_answer,
-    [ACT_EVENT] = perform_event,
+    [ACT_PERSIST] = perform_persist, [ACT_BEAT] = perform_beat,     [ACT_ORDER] = perform_order,
+    [ACT_GRANT] = perform_grant,     [ACT_ANSWER] = perform_answer, [ACT_EVENT] = perform_event,
 };
 
 static void cluster_hold(struct cluster *c, const struct action *a)

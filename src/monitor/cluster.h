@@ -127,7 +127,6 @@ void agents_tick(struct cluster *c);
 void agents_beat(struct cluster *c, int host);
 void agents_order(struct cluster *c, int host);
 void agents_grant(struct cluster *c, int host, const struct msg_grant *g);
-void agents_reconnect(struct cluster *c, int host);
 
 /* checks.c */
 int checks_start(struct cluster *c, struct err *e) MUST_CHECK;

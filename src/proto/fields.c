@@ -157,6 +157,8 @@ static const struct field report_slot_fields[] = {
 #define THIS msg_report
 static const struct field report_fields[] = {
     U64(epoch),
+    TEXT(obeys),
+    MS(heard_ms),
     U64(start_id),
     U64(serial),
     U64(settled),

@@ -128,7 +128,9 @@ struct report_slot {
 };
 
 struct msg_report {
-    uint64_t epoch;
+    uint64_t epoch;           /* of the monitor it obeys */
+    char obeys[IDENTITY_LEN]; /* "" nobody yet */
+    int64_t heard_ms;         /* since that monitor was heard; -1 not in this life */
     uint64_t start_id;
     uint64_t serial;  /* of the last accepted order */
     uint64_t settled; /* everything an order up to this serial said is true, and the facts below are

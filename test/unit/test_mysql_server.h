@@ -141,6 +141,20 @@ static inline unsigned long server_number(const struct server *s, const char *sq
     return n;
 }
 
+static inline void server_wait(const struct server *s)
+{
+    for (int i = 0; i < 600; i++) {
+        MYSQL *my = server_root(s);
+
+        if (my) {
+            mysql_close(my);
+            return;
+        }
+        usleep(50 * 1000);
+    }
+    fail_msg("the server of %s does not come up, see its log", s->dir);
+}
+
 static inline void server_run(struct server *s, const char *more)
 {
     char data[128], sock[128], port[32], pid[128], id[32], cert[128], key[128];
@@ -172,16 +186,7 @@ static inline void server_run(struct server *s, const char *more)
     snprintf(cert, sizeof cert, "--ssl-cert=%s/cert.pem", s->dir);
     snprintf(key, sizeof key, "--ssl-key=%s/key.pem", s->dir);
     s->pid = process_start(s->log, argv);
-    for (int i = 0; i < 600; i++) {
-        MYSQL *my = server_root(s);
-
-        if (my) {
-            mysql_close(my);
-            return;
-        }
-        usleep(50 * 1000);
-    }
-    fail_msg("the server of %s does not come up, see its log", s->dir);
+    server_wait(s);
 }
 
 static inline void server_certificate(const struct server *s)
@@ -212,6 +217,17 @@ static inline void server_certificate(const struct server *s)
     assert_int_equal(process_wait(process_start(s->log, argv)), 0);
 }
 
+static inline void server_place(struct server *s, unsigned id)
+{
+    memset(s, 0, sizeof *s);
+    snprintf(s->dir, sizeof s->dir, "/tmp/hamm-mysql-XXXXXX");
+    assert_non_null(mkdtemp(s->dir));
+    snprintf(s->socket, sizeof s->socket, "%s/s", s->dir);
+    snprintf(s->log, sizeof s->log, "%s/log", s->dir);
+    s->port = port_free();
+    s->id = id;
+}
+
 static inline void server_start(struct server *s, unsigned id, bool tls)
 {
     char data[128];
@@ -225,18 +241,54 @@ static inline void server_start(struct server *s, unsigned id, bool tls)
                     "--innodb-buffer-pool-size=8M",
                     NULL};
 
-    memset(s, 0, sizeof *s);
-    snprintf(s->dir, sizeof s->dir, "/tmp/hamm-mysql-XXXXXX");
-    assert_non_null(mkdtemp(s->dir));
-    snprintf(s->socket, sizeof s->socket, "%s/s", s->dir);
-    snprintf(s->log, sizeof s->log, "%s/log", s->dir);
+    server_place(s, id);
     snprintf(data, sizeof data, "--datadir=%s/data", s->dir);
-    s->port = port_free();
-    s->id = id;
     assert_int_equal(process_wait(process_start(s->log, argv)), 0);
     if (tls)
         server_certificate(s);
     server_run(s, tls ? "tls" : NULL);
+}
+
+/* A MySQL whose packages were extracted below `root`, run by its own ld.so. */
+static inline void server_start_mysql(struct server *s, unsigned id, const char *root)
+{
+    static char text[24][256];
+    char *argv[40] = {0};
+    unsigned n = 0, t = 0;
+
+#define ARG(...) (snprintf(text[t], sizeof text[0], __VA_ARGS__), argv[n++] = text[t++])
+    server_place(s, id);
+    ARG("%s/usr/lib64/ld-linux-x86-64.so.2", root);
+    ARG("--library-path");
+    ARG("%s/usr/lib/x86_64-linux-gnu", root);
+    ARG("%s/usr/sbin/mysqld", root);
+    ARG("--no-defaults");
+    ARG("--user=root");
+    ARG("--basedir=%s/usr", root);
+    ARG("--lc-messages-dir=%s/usr/share/mysql", root);
+    ARG("--character-sets-dir=%s/usr/share/mysql/charsets", root);
+    ARG("--plugin-dir=%s/usr/lib/mysql/plugin", root);
+    ARG("--secure-file-priv=NULL");
+    ARG("--mysqlx=OFF");
+    ARG("--datadir=%s/data", s->dir);
+    ARG("--innodb-redo-log-capacity=8M");
+    ARG("--innodb-buffer-pool-size=32M");
+    ARG("--initialize-insecure");
+    assert_int_equal(process_wait(process_start(s->log, argv)), 0);
+    n--;
+    t--;
+    ARG("--socket=%s", s->socket);
+    ARG("--port=%u", s->port);
+    ARG("--bind-address=127.0.0.1");
+    ARG("--pid-file=%s/pid", s->dir);
+    ARG("--server-id=%u", id);
+    ARG("--log-bin=bin");
+    ARG("--gtid-mode=ON");
+    ARG("--enforce-gtid-consistency=ON");
+    ARG("--skip-replica-start");
+#undef ARG
+    s->pid = process_start(s->log, argv);
+    server_wait(s);
 }
 
 static inline void server_kill(struct server *s)

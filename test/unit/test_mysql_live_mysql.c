@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The same jobs against two real MySQL servers. Debian 12 has none, so it runs only where
+ * HAMM_MYSQL_ROOT names a directory in which the packages mysql-server-core and its dependencies
+ * were extracted (mmdebstrap --variant=extract). */
+#include "test_mysql_doer.h"
+
+static struct server one, two;
+
+static void observing_tells_what_is(void **state)
+{
+    struct meter m;
+    struct doer d;
+    char *gtid = server_sql(&one, "SELECT @@gtid_executed");
+
+    (void)state;
+    meter_start(&m);
+    doer_open(&d, &m, &one);
+    assert_done(&d, JOB_OBSERVE, NO_ARGS);
+    assert_true(d.facts && !d.read_only && !d.configured);
+    assert_int_equal(d.pid, one.pid);
+    assert_string_equal(d.gtid, gtid);
+    free(gtid);
+    doer_close(&d);
+    meter_stop(&m);
+}
+
+static void closing_and_opening(void **state)
+{
+    struct meter m;
+    struct doer d;
+
+    (void)state;
+    meter_start(&m);
+    doer_open(&d, &m, &one);
+    for (int planned = 0; planned < 2; planned++) {
+        struct client update, open;
+
+        client_open(&update, &one);
+        client_open(&open, &one);
+        assert_int_equal(client_do(&open, "BEGIN"), 0);
+        assert_int_equal(client_do(&open, "INSERT INTO t VALUES (NULL, 'lost')"), 0);
+        client_start(&update, "UPDATE t SET text=SLEEP(8) WHERE id=1");
+        assert_done(&d, JOB_READ_ONLY, (struct job_args){.planned = planned});
+        assert_true(d.facts && d.read_only && d.killed >= 2);
+        assert_int_equal(server_number(&one, "SELECT @@super_read_only"), 1);
+        assert_true(client_end(&update) != 0);
+        assert_true(client_do(&open, "COMMIT") != 0);
+        client_close(&update);
+        client_close(&open);
+        assert_done(&d, JOB_WRITABLE, NO_ARGS);
+        assert_int_equal(server_number(&one, "SELECT @@super_read_only + @@read_only"), 0);
+    }
+    doer_close(&d);
+    meter_stop(&m);
+}
+
+static void an_opening_given_up_never_comes_into_force(void **state)
+{
+    struct meter m;
+    struct doer d;
+
+    (void)state;
+    meter_start(&m);
+    doer_open(&d, &m, &one);
+    assert_done(&d, JOB_READ_ONLY, NO_ARGS);
+    server_freeze(&one);
+    assert_false(doer_do(&d, JOB_WRITABLE, (struct job_args){.deadline_ms = 300}));
+    assert_int_equal(d.error, DB_TIMEOUT);
+    server_thaw(&one);
+    loop_for(&m, 300);
+    assert_int_equal(server_number(&one, "SELECT @@read_only"), 1);
+    assert_done(&d, JOB_WRITABLE, NO_ARGS);
+    doer_close(&d);
+    meter_stop(&m);
+}
+
+static void a_replica_follows_drains_and_takes_over(void **state)
+{
+    struct meter m;
+    struct doer old, new;
+    struct job_args wrong = follow(&one);
+    char *gtid;
+
+    (void)state;
+    meter_start(&m);
+    doer_open(&old, &m, &one);
+    doer_open(&new, &m, &two);
+    wrong.follow.password = "guessed-secret";
+    wrong.deadline_ms = 2000;
+    assert_false(doer_do(&new, JOB_FOLLOW, wrong));
+    assert_null(strstr(new.text, "guessed-secret"));
+    assert_non_null(strstr(new.text, "denied"));
+    assert_done(&new, JOB_FOLLOW, follow(&one));
+    assert_true(new.configured &&new.using_gtid &&new.sql_running);
+    assert_done(&new, JOB_FOLLOW, follow(&one));
+
+    server_do(&two, "STOP REPLICA SQL_THREAD");
+    server_do(&one, "INSERT INTO shop.t VALUES (NULL, 'last')");
+    assert_done(&old, JOB_READ_ONLY, (struct job_args){.planned = true});
+    gtid = server_sql(&one, "SELECT @@gtid_executed");
+    assert_done(&new, JOB_STOP_DRAIN, (struct job_args){.reach = gtid});
+    assert_true(new.io == REPL_IO_NO && !new.sql_running);
+    assert_int_equal(server_number(&two, "SELECT COUNT(*) FROM shop.t WHERE text='last'"), 1);
+    assert_done(&new, JOB_WRITABLE, NO_ARGS);
+    server_do(&two, "INSERT INTO shop.t VALUES (NULL, 'first')");
+    assert_done(&old, JOB_FOLLOW, follow(&two));
+    free(gtid);
+    gtid = server_sql(&two, "SELECT @@gtid_executed");
+    assert_done(&old, JOB_STOP_DRAIN, (struct job_args){.reach = gtid});
+    assert_int_equal(server_number(&one, "SELECT COUNT(*) FROM shop.t WHERE text='first'"), 1);
+    assert_done(&old, JOB_STOP_REPLICA, NO_ARGS);
+    assert_done(&old, JOB_START_REPLICA, NO_ARGS);
+    assert_true(old.configured && old.sql_running);
+    free(gtid);
+    doer_close(&old);
+    doer_close(&new);
+    meter_stop(&m);
+}
+
+static void prepare(struct server *s, unsigned id)
+{
+    server_start_mysql(s, id, getenv("HAMM_MYSQL_ROOT"));
+    server_do(s, "SET GLOBAL super_read_only=0");
+    server_do(s, "CREATE USER agent IDENTIFIED BY 'agent-secret'");
+    server_do(s, "GRANT REPLICATION CLIENT, PROCESS, RELOAD ON *.* TO agent");
+    server_do(s, "GRANT CONNECTION_ADMIN, SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN ON *.*"
+                 " TO agent");
+    server_do(s, "CREATE USER repl IDENTIFIED BY 'repl-secret'");
+    server_do(s, "GRANT REPLICATION SLAVE ON *.* TO repl");
+    server_do(s, "CREATE DATABASE shop");
+    server_do(s, "CREATE USER app IDENTIFIED BY 'app'");
+    server_do(s, "GRANT ALL ON shop.* TO app");
+    server_do(s, "CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(64))");
+    server_do(s, "INSERT INTO shop.t VALUES (1, 'x')");
+    server_do(s, "RESET BINARY LOGS AND GTIDS"); /* both begin with the same contents */
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    prepare(&one, 1);
+    prepare(&two, 2);
+    server_do(&one, "INSERT INTO shop.t VALUES (NULL, 'y')");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    server_stop(&one);
+    server_stop(&two);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(observing_tells_what_is),
+        cmocka_unit_test(closing_and_opening),
+        cmocka_unit_test(an_opening_given_up_never_comes_into_force),
+        cmocka_unit_test(a_replica_follows_drains_and_takes_over),
+    };
+
+    if (geteuid() != 0 || !getenv("HAMM_MYSQL_ROOT")) {
+        puts("skipped: needs root and HAMM_MYSQL_ROOT");
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -146,7 +146,7 @@ void slot_assign(struct engine *e, int s, int to, struct plan *p)
     plan_event(e, p, EVENT_NOTE, to, "%s: given to %s%s", slot_name(e, s), host_name(e, to),
                x->probe ? " after silence" : "");
     x->holder = to;
-    x->adopted = x->releasing = x->fence = false;
+    x->adopted = x->releasing = x->fence = x->arrived = false;
     x->target = -1;
     x->gather_since = 0;
     x->journal_holder = -1;
@@ -254,10 +254,28 @@ static void slot_leaving(struct engine *e, int s, struct plan *p)
     slot_release(e, s, h->state == HARD_OFFLINE);
 }
 
+/* It was ordered to take the writable slot and is still not open: somebody else shall. */
+static void slot_too_slow(struct engine *e, int s, struct plan *p)
+{
+    struct slot *x = &e->slot[s];
+    int h = x->holder;
+
+    state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
+    x->assigned_at = e->now;
+    for (unsigned c = 0; c < e->conf.names.hosts; c++) {
+        char why[WHY_LEN];
+
+        if ((int)c != h && slot_fit(e, s, (int)c, false, why, sizeof why))
+            slot_release(e, s, false);
+    }
+}
+
 static void slot_held(struct engine *e, int s, struct plan *p)
 {
     struct slot *x = &e->slot[s];
     int h = x->holder;
+
+    x->arrived = x->arrived || x->adopted || (slot_writable(e, s) && engine_writer(e) == h);
 
     if (!x->host[h].maybe) {
         slot_free(e, s, "released", false, p);
@@ -272,18 +290,10 @@ static void slot_held(struct engine *e, int s, struct plan *p)
     }
     if (!x->releasing && slot_must_leave(e, s))
         slot_leaving(e, s, p);
-    else if (!x->releasing && slot_writable(e, s) && !x->adopted && e->mode == MODE_ACTIVE &&
-             e->now - x->assigned_at >= e->conf.catch_up_ms && engine_writer(e) != h &&
-             !move_on(e, s)) {
-        state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
-        x->assigned_at = e->now;
-        for (unsigned c = 0; c < e->conf.names.hosts; c++) {
-            char why[WHY_LEN];
-
-            if ((int)c != h && slot_fit(e, s, (int)c, false, why, sizeof why))
-                slot_release(e, s, false);
-        }
-    }
+    else if (!x->releasing && slot_writable(e, s) && !x->arrived && host_live(e, h) &&
+             e->mode == MODE_ACTIVE && e->now - x->assigned_at >= e->conf.catch_up_ms &&
+             !move_on(e, s))
+        slot_too_slow(e, s, p);
     electorate_work(e, s);
 }
 

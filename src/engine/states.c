@@ -145,10 +145,16 @@ static void state_awaiting(struct engine *e, int h, struct plan *p)
 static void state_replication(struct engine *e, int h, struct plan *p)
 {
     struct host *x = &e->host[h];
+    int s = engine_active_slot(e);
     char why[WHY_LEN + 32];
 
     if (x->extra[0]) {
         state_set(e, h, REPLICATION_FAIL, "has transactions nobody else has", p);
+        return;
+    }
+    if (s >= 0 && e->slot[s].holder == h) { /* it follows nobody */
+        if (engine_writer(e) == h)
+            state_set(e, h, ONLINE, "open for writes", p);
         return;
     }
     if (!check_good(e, h, CK_REP_THREADS)) {

@@ -174,9 +174,6 @@ static void monitor_perform(struct sim *s, int m, const struct action *act)
         if (act->kind == ACT_GRANT)
             h->grant = *act->grant;
         return;
-    case ACT_RECONNECT:
-        net_anew(s, HOSTS + m, act->host);
-        return;
     case ACT_ANSWER:
         sim_say(s, "  ctl: %s", act->text);
         judge_moved(s, m, act);

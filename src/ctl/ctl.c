@@ -135,18 +135,19 @@ static int read_line(struct ctl *c, int argc, char **argv)
 
 /* --- whom to ask ---------------------------------------------------------------------------- */
 
-static int add_tls(struct ctl *c, struct err *e)
+/* `wanted`: without a key there is nobody else to ask, say so. */
+static int add_tls(struct ctl *c, bool wanted, struct err *e)
 {
     struct conf_errors errs = {0};
     struct peer_keys keys = {0};
     struct conf *conf = NULL;
+    int rc = conf_load_for(&conf, c->found.file, CONF_SECRET_KEY, &errs);
 
-    if (conf_load_for(&conf, c->found.file, CONF_SECRET_KEY, &errs) < 0) {
+    if (rc < 0 && wanted)
         conf_errors_write(&errs, stderr);
-        conf_errors_free(&errs);
-        return err_set(e, geteuid() ? -EACCES : -EINVAL, "the cluster's key cannot be read");
-    }
     conf_errors_free(&errs);
+    if (rc < 0)
+        return err_set(e, geteuid() ? -EACCES : -EINVAL, "the cluster's key cannot be read");
     snprintf(keys.cluster, sizeof keys.cluster, "%s", conf->cluster);
     for (; keys.n < conf->n_keys && keys.n < TLS_KEYS_MAX; keys.n++)
         memcpy(keys.key[keys.n], conf->keys[keys.n], TLS_KEY_LEN);
@@ -174,35 +175,44 @@ static void monitor_place(struct ctl *c, const struct conf_monitor *m)
     snprintf(p->name, sizeof p->name, "%s (%s port %u)", m->name, m->address.text, m->port);
 }
 
+static int local_place(struct ctl *c, struct err *e)
+{
+    struct talk_place *p = &c->place[c->places];
+    int rc = peer_unix_addr((struct sockaddr_un *)&p->at, c->found.socket, e);
+
+    if (rc)
+        return rc;
+    snprintf(p->name, sizeof p->name, "%.200s", c->found.socket);
+    c->places++;
+    return 0;
+}
+
 /* The socket if it is there, then the monitors of the configuration. `why`: what is wrong with the
  * socket, for the sentence when nobody answers. */
 static int find_places(struct ctl *c, char why[512], struct err *e)
 {
-    struct talk_place *p = &c->place[0];
     const struct conf *conf = c->found.conf;
-    int rc;
+    struct err unwanted;
+    int rc = 0;
 
     *why = 0;
-    if (!access(c->found.socket, R_OK | W_OK)) {
-        rc = peer_unix_addr((struct sockaddr_un *)&p->at, c->found.socket, e);
-        if (rc)
-            return rc;
-        snprintf(p->name, sizeof p->name, "%.200s", c->found.socket);
-        c->places++;
-    } else if (errno == EACCES) {
-        return err_set(e, -EACCES,
-                       "not authorised to use %.200s: be root (sudo), or in group hamm if there is "
-                       "one",
-                       c->found.socket);
-    } else {
+    if (!access(c->found.socket, R_OK | W_OK))
+        rc = local_place(c, e);
+    else if (errno == EACCES)
+        rc = err_set(e, -EACCES,
+                     "not authorised to use %.200s: be root (sudo), or in group hamm if there is "
+                     "one",
+                     c->found.socket);
+    else
         snprintf(why, 512, "%.200s: %s", c->found.socket, strerror(errno));
-    }
-    if (c->places || !conf)
-        return 0;
-    rc = add_tls(c, e);
-    for (size_t i = 0; !rc && i < conf->n_monitors && c->places < TALK_PLACES_MAX; i++)
+    if (rc || !conf)
+        return rc;
+    rc = add_tls(c, !c->places, c->places ? &unwanted : e);
+    if (rc)
+        return c->places ? 0 : rc;
+    for (size_t i = 0; i < conf->n_monitors && c->places < TALK_PLACES_MAX; i++)
         monitor_place(c, &conf->monitors[i]);
-    return rc;
+    return 0;
 }
 
 /* --- the answer ----------------------------------------------------------------------------- */

@@ -324,7 +324,6 @@ static void writer(struct page *p, const json_t *root)
 static void monitor(struct page *p, const json_t *root)
 {
     bool reigning = json_is_true(json_object_get(root, "reigning"));
-    bool passive = !reigning || !strcmp(str(root, "mode"), "passive");
 
     buf_addf(p->out, "cluster ");
     painted(p, STRONG, str(root, "cluster"));
@@ -334,8 +333,6 @@ static void monitor(struct page *p, const json_t *root)
     painted(p, reigning ? PLAIN : DOUBT, reigning ? "(reigning)" : "(does not reign)");
     buf_addf(p->out, "   epoch %lld\n",
              (long long)json_integer_value(json_object_get(root, "epoch")));
-    if (passive && *str(root, "passive_why"))
-        buf_addf(p->out, "passive because: %s\n", str(root, "passive_why"));
 }
 
 static void moving(struct page *p, const json_t *root)

@@ -75,15 +75,45 @@ const struct msg_report *status_report(const struct engine *e, int host)
     return h->linked && h->report.start_id ? &h->report : NULL;
 }
 
-bool status_held(const struct engine *e, int slot)
+static bool reports_held(const struct engine *e, int host, int slot)
 {
-    int holder = e->slot[slot].holder;
-    const struct msg_report *r = holder < 0 ? NULL : status_report(e, holder);
+    const struct msg_report *r = host < 0 ? NULL : status_report(e, host);
 
     for (unsigned i = 0; r && i < r->n; i++)
         if (r->slot[i].slot == slot)
             return r->slot[i].hold == HOLD_HELD;
     return false;
+}
+
+int status_holder(const struct engine *e, int slot)
+{
+    if (e->reign == REIGN_YES || e->slot[slot].holder >= 0)
+        return e->slot[slot].holder;
+    for (unsigned i = 0; i < e->conf.names.hosts; i++)
+        if (reports_held(e, (int)i, slot))
+            return (int)i;
+    return -1;
+}
+
+int status_writer(const struct engine *e)
+{
+    const struct msg_report *r;
+    int writer = engine_writer(e);
+
+    for (unsigned s = 0; writer < 0 && e->reign != REIGN_YES && s < e->conf.names.slots; s++) {
+        int holder = status_holder(e, (int)s);
+        if (!e->conf.role[e->conf.slot_role[s]].writable || !reports_held(e, holder, (int)s))
+            continue;
+        r = status_report(e, holder);
+        if (r->facts && !r->read_only && r->mysqld == MYSQLD_UP)
+            writer = holder;
+    }
+    return writer;
+}
+
+bool status_held(const struct engine *e, int slot)
+{
+    return reports_held(e, status_holder(e, slot), slot);
 }
 
 /* --- health --------------------------------------------------------------------------------- */
@@ -113,10 +143,10 @@ static void say(struct saying *s, const char *fmt, ...)
 /* "db1 holds writer but ..." is worth more than "no writer". */
 static void why_no_writer(const struct engine *e, struct saying *s)
 {
-    if (engine_writer(e) >= 0)
+    if (status_writer(e) >= 0)
         return;
     for (unsigned i = 0; i < e->conf.names.slots; i++) {
-        int holder = e->slot[i].holder;
+        int holder = status_holder(e, (int)i);
         if (!e->conf.role[e->conf.slot_role[i]].writable)
             continue;
         if (holder >= 0)
@@ -167,7 +197,7 @@ unsigned status_why(const struct engine *e, void (*to_whom)(void *, const char *
     why_no_writer(e, &s);
     why_mode(e, &s);
     for (unsigned i = 0; i < e->conf.names.slots; i++)
-        if (e->slot[i].holder < 0 && !e->conf.role[e->conf.slot_role[i]].writable)
+        if (status_holder(e, (int)i) < 0 && !e->conf.role[e->conf.slot_role[i]].writable)
             say(&s, "nobody holds %s", e->conf.names.slot[i]);
     for (unsigned i = 0; i < e->conf.names.hosts; i++)
         why_host(e, (int)i, &s);
@@ -176,7 +206,7 @@ unsigned status_why(const struct engine *e, void (*to_whom)(void *, const char *
 
 enum health status_health(const struct engine *e)
 {
-    if (engine_writer(e) < 0)
+    if (status_writer(e) < 0)
         return HEALTH_NO_WRITER;
     return status_why(e, NULL, NULL) ? HEALTH_DEGRADED : HEALTH_OK;
 }

@@ -6,7 +6,12 @@
 
 /* The newest report of a host whose agent is linked; else NULL. */
 const struct msg_report *status_report(const struct engine *e, int host);
-/* Does the host's agent say that it holds the slot? */
+/* Who has the slot: by the monitor's own decision or, while it does not reign, by what the agents
+ * report; -1 nobody. */
+int status_holder(const struct engine *e, int slot);
+/* The host open for writes, likewise; -1: not known. */
+int status_writer(const struct engine *e);
+/* Does its holder's agent say that it holds the slot? */
 bool status_held(const struct engine *e, int slot);
 
 /* Every reason why not all is well, most important first; returns how many. */

@@ -110,7 +110,7 @@ static json_t *held_roles(struct build *b, int host)
     char ip[ADDR_LEN];
 
     for (unsigned s = 0; s < e->conf.names.slots; s++)
-        for (unsigned i = 0; e->slot[s].holder == host && i < b->s->slot[s].n; i++) {
+        for (unsigned i = 0; status_holder(e, (int)s) == host && i < b->s->slot[s].n; i++) {
             json_t *o = json_object();
             put(b, o, "role", json_string(e->conf.role[e->conf.slot_role[s]].name));
             put(b, o, "ip", json_string(status_ip(ip, b->s->slot[s].ip[i])));
@@ -158,15 +158,15 @@ static json_t *roles(struct build *b)
 
     for (unsigned s = 0; s < e->conf.names.slots; s++)
         for (unsigned i = 0; i < b->s->slot[s].n; i++) {
-            const struct slot *slot = &e->slot[s];
+            int holder = status_holder(e, (int)s);
             bool exclusive = e->conf.role[e->conf.slot_role[s]].exclusive;
             json_t *o = json_object();
             put(b, o, "name", json_string(e->conf.role[e->conf.slot_role[s]].name));
             put(b, o, "mode", json_string(exclusive ? "exclusive" : "balanced"));
             put(b, o, "ip", json_string(status_ip(ip, b->s->slot[s].ip[i])));
-            put(b, o, "host", host_name(b, slot->holder));
+            put(b, o, "host", host_name(b, holder));
             put(b, o, "held", json_boolean(status_held(e, (int)s)));
-            put(b, o, "waiting", text(slot->holder < 0 ? slot->waiting : ""));
+            put(b, o, "waiting", text(holder < 0 ? e->slot[s].waiting : ""));
             add(b, array, o);
         }
     return array;
@@ -241,7 +241,7 @@ char *status_json(const struct engine *e, const struct status_conf *s)
     put(&b, o, "epoch", json_integer((json_int_t)e->epoch));
     put(&b, o, "health", json_string(health_names[status_health(e)]));
     put(&b, o, "why", why.array);
-    put(&b, o, "writer", host_name(&b, engine_writer(e)));
+    put(&b, o, "writer", host_name(&b, status_writer(e)));
     put(&b, o, "active_master_role", active_role(e));
     put(&b, o, "move", move(&b));
     put(&b, o, "hosts", hosts);

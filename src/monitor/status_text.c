@@ -47,14 +47,14 @@ static void show_roles(struct buf *b, const struct engine *e, const struct statu
     char(*text)[ROLE_TEXT], ip[ADDR_LEN];
 
     for (unsigned i = 0; i < e->conf.names.slots; i++)
-        most += e->slot[i].holder == host ? s->slot[i].n : 0;
+        most += status_holder(e, (int)i) == host ? s->slot[i].n : 0;
     text = calloc(most ? most : 1, sizeof *text);
     if (!text) {
         b->full = true;
         return;
     }
     for (unsigned i = 0; i < e->conf.names.slots; i++)
-        for (unsigned k = 0; e->slot[i].holder == host && k < s->slot[i].n; k++)
+        for (unsigned k = 0; status_holder(e, (int)i) == host && k < s->slot[i].n; k++)
             snprintf(text[n++], ROLE_TEXT, "%s(%s)", e->conf.role[e->conf.slot_role[i]].name,
                      status_ip(ip, s->slot[i].ip[k]));
     qsort(text, n, sizeof *text, compare);
@@ -66,18 +66,19 @@ static void show_roles(struct buf *b, const struct engine *e, const struct statu
 static void show_preferences(struct buf *b, const struct engine *e)
 {
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
-        int r = e->conf.slot_role[s];
+        int r = e->conf.slot_role[s], holder;
         const char *role = e->conf.role[r].name, *host;
         if (!e->conf.role[r].exclusive || e->conf.role[r].prefer < 0)
             continue;
         host = e->conf.names.host[e->conf.role[r].prefer];
-        if (e->slot[s].holder == e->conf.role[r].prefer)
+        holder = status_holder(e, (int)s);
+        if (holder == e->conf.role[r].prefer)
             buf_addf(b, "# Role %s is assigned to it's preferred host %s.\n", role, host);
-        else if (e->slot[s].holder >= 0)
+        else if (holder >= 0)
             buf_addf(b,
                      "# Role %s has %s configured as it's preferred host but is assigned to %s at "
                      "the moment.\n",
-                     role, host, e->conf.names.host[e->slot[s].holder]);
+                     role, host, e->conf.names.host[holder]);
         else
             buf_addf(b, "# Role %s has %s configured as it's preferred host.\n", role, host);
     }

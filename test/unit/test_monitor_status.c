@@ -229,7 +229,11 @@ static void health(void **state)
     e->mode = MODE_ACTIVE;
     e->reign = REIGN_DEPOSED;
     strcpy(e->passive_why, "mon2 reigns");
-    json_holds("\"why\":[\"this monitor does not reign: mon2 reigns\"]");
+    json_holds("\"why\":[\"this monitor does not reign: mon2 reigns\"],\"writer\":\"db1\"");
+    e->slot[0].holder = -1; /* not its own decision, but the agents tell it */
+    json_holds("\"why\":[\"this monitor does not reign: mon2 reigns\"],\"writer\":\"db1\"");
+    json_holds("\"host\":\"db1\",\"held\":true");
+    assert_int_equal(status_health(e), HEALTH_DEGRADED);
     e->reign = REIGN_YES;
     e->slot[0].holder = -1;
     strcpy(e->slot[0].waiting, "the lease of db1 runs out in 1200 ms");

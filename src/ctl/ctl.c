@@ -359,7 +359,7 @@ int ctl_main(int argc, char **argv)
 {
     struct ctl c = {.text = BUF(ANSWER_MAX)};
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
-    struct find_where where = {.etc = "/etc/hamm", .run = "/run/hamm"};
+    struct find_where where = {.etc = "/etc/hamm", .run = "/run/hamm", .errors = stderr};
     struct err e = {0};
     int rc;
 

@@ -8,26 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static int find_load(struct found *out, const char *file, struct err *e)
+static int find_load(struct found *out, const char *file, FILE *errors, struct err *e)
 {
     struct conf_errors errs = {0};
-    char *text = NULL;
-    size_t len = 0;
-    FILE *to;
     int rc;
 
     snprintf(out->file, sizeof out->file, "%s", file);
     rc = conf_load_for(&out->conf, file, 0, &errs);
     if (rc < 0) {
-        to = open_memstream(&text, &len);
-        if (to) {
-            conf_errors_write(&errs, to);
-            fclose(to);
-        }
-        while (text && len && text[len - 1] == '\n')
-            text[--len] = 0;
-        err_set(e, rc, "%s", text && len ? text : "the configuration cannot be read");
-        free(text);
+        conf_errors_write(&errs, errors);
+        err_set(e, rc, "%.256s cannot be used", file);
     } else {
         snprintf(out->socket, sizeof out->socket, "%s", out->conf->control_socket);
         snprintf(out->cluster, sizeof out->cluster, "%s", out->conf->cluster);
@@ -48,7 +38,7 @@ static int find_cluster(struct found *out, const struct find_where *w, struct er
 
     snprintf(path, sizeof path, "%s/%s.yaml", w->etc, w->cluster);
     if (!access(path, F_OK))
-        return find_load(out, path, e);
+        return find_load(out, path, w->errors, e);
     snprintf(path, sizeof path, "%s/%s.sock", w->run, w->cluster);
     if (!access(path, F_OK)) {
         find_socket(out, path, w->cluster);
@@ -100,7 +90,7 @@ static int find_any(struct found *out, const struct find_where *w, struct err *e
     int rc = find_only(w->etc, ".yaml", path, sizeof path, e);
 
     if (!rc)
-        return find_load(out, path, e);
+        return find_load(out, path, w->errors, e);
     if (rc == -EINVAL)
         return rc;
     rc = find_only(w->run, ".sock", path, sizeof path, e);
@@ -123,7 +113,7 @@ int find(struct found *out, const struct find_where *w, struct err *e)
     int rc;
 
     if (w->file)
-        rc = find_load(&in, w->file, e);
+        rc = find_load(&in, w->file, w->errors, e);
     else if (w->cluster)
         rc = find_cluster(&in, w, e);
     else

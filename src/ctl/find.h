@@ -16,9 +16,9 @@ struct found {
 struct find_where {
     const char *file, *cluster; /* what the user said; NULL: nothing */
     const char *etc, *run;      /* "/etc/hamm" and "/run/hamm" */
+    FILE *errors;               /* where all errors of a file go, a line each */
 };
 
-/* 0, or a negative errno with a sentence for the user (ctl's exit code 2). A file with errors has
- * them all in the sentence. */
+/* 0, or a negative errno with a sentence for the user (ctl's exit code 2; 4 for -EACCES). */
 int find(struct found *out, const struct find_where *where, struct err *e) MUST_CHECK;
 void find_free(struct found *f); /* repeatable */

@@ -413,6 +413,21 @@ class Lab:
                           f'{[a.row for a in lost[:10]]}, acknowledged by '
                           f'{sorted({a.server for a in lost})}')
 
+    def assert_loss_told(self, client, old, writer):
+        """Replication is asynchronous: what the old writer acknowledged in the moment of the fault
+        may have reached nobody. Then hamm must know: the rows are the old writer's extra
+        transactions, and status names them. How many rows that is."""
+        lost = {a.row for a in client.lost(writer)}
+        if not lost:
+            return 0
+        self.wait_state(old, 'REPLICATION_FAIL', 15)
+        extra = self.extra_rows(old, writer)
+        self.check(lost <= set(extra), f'{sorted(lost - set(extra))} are lost and not even on {old}')
+        told = [h['extra_gtid'] for h in self.status()['hosts'] if h['name'] == old][0]
+        self.check(told, f'{len(lost)} acknowledged rows are lost and status does not say so')
+        self.mark(f'{len(lost)} acknowledged rows are on {old} alone, told: {told}')
+        return len(lost)
+
     def story(self):
         """What was done and seen, in order of time."""
         events = list(self.marks)

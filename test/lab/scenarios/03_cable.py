@@ -35,6 +35,6 @@ def run(lab, variant):
     lab.check(lab.last_seen(WRITER, 'db1') < at + 0.2, 'db1 answered for the address again')
     lab.check(not lab.when('db1', 'server: read_only=0', closed), 'db1 was open for writes again')
     lab.check(lab.writer() == 'db2', 'the role moved when the cable came back')
-    lab.assert_nothing_lost(client, 'db2')
+    lost = lab.assert_loss_told(client, 'db1', 'db2')
     return (f'gap {gap:.2f} s, address dropped after {gone - at:.2f} s, read-only after '
-            f'{closed - at:.2f} s, {back}, longest gap after healing {client.gap(healed)[0]:.3f} s')
+            f'{closed - at:.2f} s, {back}, longest gap after healing {client.gap(healed)[0]:.3f} s, {lost} rows lost and told')

@@ -136,8 +136,8 @@ static void a_passive_monitor(void **state)
     (void)state;
     is_page("{'schema':1,'cluster':'shop','time':'2026-03-01T12:00:00.000Z','mode':'active',"
             "'monitor':'mon2','reigning':false,'passive_why':'db1 and db2 obey mon1','epoch':8,"
-            "'health':'no_writer','why':['this monitor does not reign: db1 and db2 obey mon1'],'writer':null,"
-            "'move':null,'hosts':[],'roles':[]}", false, 20,
+            "'health':'no_writer','why':['this monitor does not reign: db1 and db2 obey mon1'],"
+            "'writer':null,'move':null,'hosts':[],'roles':[]}", false, 20,
         "cluster shop   mode active   monitor mon2 (does not reign)   epoch 8\n"
         "NO WRITER: this monitor does not reign: db1 and db2 obey mon1\n"
         "\n"

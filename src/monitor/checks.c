@@ -208,8 +208,7 @@ static void server_ask(struct watcher *w, int64_t now)
 {
     if (now >= w->mysql_due_ms) {
         w->mysql_due_ms = now + check_times(w, CONF_CHECK_MYSQL)->period_ms;
-        db_query(w->db, "SELECT 1", now + check_times(w, CONF_CHECK_MYSQL)->timeout_ms,
-                 server_on_select);
+        db_query(w->db, "SELECT 1", check_times(w, CONF_CHECK_MYSQL)->timeout_ms, server_on_select);
     } else if (now >= w->rep_due_ms) {
         const struct dialect *d =
             dialect_of(db_is_mariadb(w->db), dialect_version(db_server_info(w->db)));
@@ -218,7 +217,7 @@ static void server_ask(struct watcher *w, int64_t now)
 
         w->rep_due_ms = now + (threads < backlog ? threads : backlog);
         db_query(w->db, d->text[STMT_REPL_STATUS],
-                 now + check_times(w, CONF_CHECK_REP_THREADS)->timeout_ms, server_on_status);
+                 check_times(w, CONF_CHECK_REP_THREADS)->timeout_ms, server_on_status);
     }
 }
 
@@ -236,7 +235,7 @@ static void server_next(struct watcher *w)
         server_ask(w, now);
     else if (db_is_closed(w->db) && now >= w->mysql_due_ms) {
         w->mysql_due_ms = now + check_times(w, CONF_CHECK_MYSQL)->period_ms;
-        db_connect(w->db, now + check_times(w, CONF_CHECK_MYSQL)->timeout_ms, server_on_connect);
+        db_connect(w->db, check_times(w, CONF_CHECK_MYSQL)->timeout_ms, server_on_connect);
     }
     due = w->mysql_due_ms < w->rep_due_ms || db_is_closed(w->db) ? w->mysql_due_ms : w->rep_due_ms;
     timer_at(&w->mysql, due > now ? due : now + CONNECT_LEAST_MS, server_on_due);

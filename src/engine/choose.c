@@ -45,7 +45,7 @@ static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t 
     const struct slot *x = &e->slot[s];
 
     for (int c = 0; c < (int)e->conf.names.hosts; c++) {
-        if (c == to || !x->host[c].maybe || x->host[c].allowed >> to & 1)
+        if (c == to || c == x->holder || !x->host[c].maybe || x->host[c].allowed >> to & 1)
             continue;
         snprintf(why, size,
                  "%s was away while %s went on without it: it is stale. When %s is surely dead: "
@@ -57,8 +57,8 @@ static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t 
     return false;
 }
 
-/* May the slot be given to `to` now, as far as everybody else is concerned? If not, `why` says why.
- */
+/* May the slot be given to `to` now, as far as everybody else is concerned? (While somebody holds
+ * it: as soon as he has let go.) If not, `why` says why. */
 bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t size)
 {
     const struct slot *x = &e->slot[s];
@@ -70,7 +70,7 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
         return false;
     }
     for (int c = 0; c < (int)e->conf.names.hosts; c++) {
-        if (c == to || !x->host[c].maybe)
+        if (c == to || c == x->holder || !x->host[c].maybe)
             continue;
         if (e->now < e->grace_until) {
             snprintf(why, size, "just woke up: reading what waits first");

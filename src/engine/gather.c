@@ -52,7 +52,7 @@ bool gather_done(struct engine *e, int s, int to, struct plan *p)
     struct slot *x = &e->slot[s];
     int ahead;
 
-    if (!slot_writable(e, s) || move_on(e, s) || x->forced || to == x->last)
+    if (!slot_writable(e, s) || move_on(e, s) || x->forced || x->reach[0] || to == x->last)
         return true;
     if (!x->gather_since) {
         x->gather_since = e->now;

@@ -189,31 +189,46 @@ static void move_prefer(struct engine *e, struct plan *p)
     }
 }
 
+/* Writes go on until the new one is fit, close behind, and nobody else is in the way. */
+static void move_lag(struct engine *e, struct plan *p)
+{
+    struct move *m = &e->move;
+    struct slot *x = &e->slot[m->slot];
+    bool late = e->now - m->started > e->conf.catch_up_ms;
+    char why[WHY_LEN];
+
+    if (x->holder != m->from)
+        snprintf(m->error, sizeof m->error, "its holder changed meanwhile");
+    else if (!slot_fit(e, m->slot, m->to, x->forced, why, sizeof why))
+        memcpy(m->error, why, sizeof m->error);
+    else if (!slot_clear_for(e, m->slot, m->to, why, sizeof why)) {
+        if (!late)
+            return;
+        memcpy(m->error, why, sizeof m->error);
+    } else if (move_caught_up(e, m)) {
+        move_go(e);
+        return;
+    } else if (late)
+        snprintf(m->error, sizeof m->error,
+                 "%s did not catch up in %" PRId64 " ms (lag %" PRId64 " ms); nothing was changed",
+                 host_name(e, m->to), e->conf.catch_up_ms, e->host[m->to].report.lag_ms);
+    else
+        return;
+    move_end(e, false, p);
+}
+
 void move_work(struct engine *e, struct plan *p)
 {
     struct move *m = &e->move;
     struct slot *x = &e->slot[m->slot];
     bool late = m->blocked && e->now - m->blocked > e->conf.switchover_budget_ms;
-    char why[WHY_LEN];
 
     switch (m->phase) {
     case MOVE_NONE:
         move_prefer(e, p);
         return;
     case MOVE_LAG:
-        if (x->holder != m->from || !slot_fit(e, m->slot, m->to, x->forced, why, sizeof why)) {
-            snprintf(m->error, sizeof m->error, "%s",
-                     x->holder != m->from ? "its holder changed meanwhile" : why);
-            move_end(e, false, p);
-        } else if (move_caught_up(e, m)) {
-            move_go(e);
-        } else if (e->now - m->started > e->conf.catch_up_ms) {
-            snprintf(m->error, sizeof m->error,
-                     "%s did not catch up in %" PRId64 " ms (lag %" PRId64
-                     " ms); nothing was changed",
-                     host_name(e, m->to), e->conf.catch_up_ms, e->host[m->to].report.lag_ms);
-            move_end(e, false, p);
-        }
+        move_lag(e, p);
         return;
     case MOVE_RELEASE:
         if (late)
@@ -243,6 +258,20 @@ void move_work(struct engine *e, struct plan *p)
     }
 }
 
+/* Dead is dead for every role. */
+static void command_lost(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        e->slot[s].host[c->lost].maybe = false;
+        if (e->slot[s].holder == c->lost) {
+            e->slot[s].holder = -1;
+            e->slot[s].releasing = false;
+            e->slot[s].probe = true;
+        }
+    }
+    plan_event(e, p, EVENT_WARN, c->lost, "declared dead by the operator");
+}
+
 static void command_move_balanced(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     const char *role = e->conf.role[c->role].name;
@@ -257,7 +286,7 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
             continue;
         for (unsigned t = 0; t < e->conf.names.slots; t++)
             n += e->conf.slot_role[t] == c->role && e->slot[t].holder == e->slot[s].holder;
-        if (best < 0 || n > most) {
+        if (best < 0 || n > most || e->slot[s].holder < 0) {
             best = (int)s;
             most = n;
         }
@@ -271,6 +300,8 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
         answer(p, c->id, 1, "ERROR: %s", why);
         return;
     }
+    if (c->lost >= 0)
+        command_lost(e, c, p);
     e->slot[best].target = c->host;
     e->slot[best].pinned = true;
     if (e->slot[best].holder >= 0)
@@ -287,21 +318,6 @@ static int command_slot(const struct engine *e, int role)
     return -1;
 }
 
-static void command_lost(struct engine *e, const struct engine_command *c, struct plan *p)
-{
-    for (unsigned s = 0; s < e->conf.names.slots; s++) {
-        if (e->conf.slot_role[s] != c->role)
-            continue;
-        e->slot[s].host[c->lost].maybe = false;
-        if (e->slot[s].holder == c->lost) {
-            e->slot[s].holder = -1;
-            e->slot[s].releasing = false;
-            e->slot[s].probe = true;
-        }
-    }
-    plan_event(e, p, EVENT_WARN, c->lost, "declared dead by the operator");
-}
-
 static void command_move(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     int s = command_slot(e, c->role);
@@ -313,6 +329,15 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         answer(p, c->id, 1, "ERROR: passive mode: nothing is moved; first: hamm ctl mode active");
         return;
     }
+    if (c->lost >= 0 && c->lost == c->host) {
+        answer(p, c->id, 2, "ERROR: '%s' cannot be lost and get the role", host_name(e, c->host));
+        return;
+    }
+    if (c->lost >= 0 && host_live(e, c->lost)) {
+        answer(p, c->id, 1, "ERROR: the agent of '%s' answers: it is not lost",
+               host_name(e, c->lost));
+        return;
+    }
     if (!e->conf.role[c->role].exclusive) {
         command_move_balanced(e, c, p);
         return;
@@ -321,15 +346,6 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         answer(p, c->id, 1,
                "ERROR: %s is being moved to %s at this moment; try again when it is done",
                slot_name(e, e->move.slot), host_name(e, e->move.to));
-        return;
-    }
-    if (c->lost >= 0 && c->lost == c->host) {
-        answer(p, c->id, 2, "ERROR: '%s' cannot be lost and get the role", host_name(e, c->host));
-        return;
-    }
-    if (c->lost >= 0 && host_live(e, c->lost)) {
-        answer(p, c->id, 1, "ERROR: the agent of '%s' answers: it is not lost",
-               host_name(e, c->lost));
         return;
     }
     if (x->holder == c->host) {

@@ -26,9 +26,13 @@ static void slot_free(struct engine *e, int s, const char *how, bool silent, str
         e->story.released = e->now;
     x->holder = -1;
     x->last = was;
-    x->releasing = x->adopted = x->fence = false;
+    x->releasing = x->adopted = false;
     x->probe = silent;
     x->reach[0] = 0;
+    if (slot_writable(e, s) && x->arrived && !x->fence && !silent &&
+        e->host[was].report.mysqld == MYSQLD_UP && e->host[was].report.facts)
+        memcpy(x->reach, e->host[was].report.gtid, sizeof x->reach);
+    x->fence = x->arrived = false;
     move_released(e, s, was, silent);
 }
 
@@ -260,8 +264,14 @@ static void slot_too_slow(struct engine *e, int s, struct plan *p)
     struct slot *x = &e->slot[s];
     int h = x->holder;
 
-    state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
     x->assigned_at = e->now;
+    if (x->reach[0]) {
+        plan_event(e, p, EVENT_WARN, h, "could not reach what %s had: goes on without it, %.600s",
+                   host_name(e, x->last), x->reach);
+        x->reach[0] = 0;
+        return;
+    }
+    state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
     for (unsigned c = 0; c < e->conf.names.hosts; c++) {
         char why[WHY_LEN];
 
@@ -328,12 +338,30 @@ static unsigned balance_count(const struct engine *e, int role, int h, int *mova
     return n;
 }
 
+/* Who has fewest addresses of the role and can take this one; -1 nobody. */
+static int balance_least(const struct engine *e, int role, int slot, unsigned *least_n)
+{
+    int least = -1, movable;
+    char why[WHY_LEN];
+
+    for (unsigned i = 0; i < e->conf.role[role].hosts; i++) {
+        int h = e->conf.role[role].host[i];
+        unsigned n = balance_count(e, role, h, &movable);
+
+        if ((least < 0 || n < *least_n) && slot_fit(e, slot, h, false, why, sizeof why) &&
+            slot_clear_for(e, slot, h, why, sizeof why)) {
+            least = h;
+            *least_n = n;
+        }
+    }
+    return least;
+}
+
 /* One address at a time from the host with most to the host with fewest. */
 static void role_balance(struct engine *e, int role, struct plan *p)
 {
-    int most = -1, least = -1, slot = -1;
+    int most = -1, least, slot = -1;
     unsigned most_n = 0, least_n = 0;
-    char why[WHY_LEN];
 
     if (e->conf.role[role].exclusive || e->mode != MODE_ACTIVE)
         return;
@@ -352,14 +380,9 @@ static void role_balance(struct engine *e, int role, struct plan *p)
             most_n = n;
             slot = movable;
         }
-        for (unsigned s = 0; s < e->conf.names.slots; s++)
-            if (e->conf.slot_role[s] == role && slot_fit(e, (int)s, h, false, why, sizeof why) &&
-                e->now >= e->slot[s].host[h].not_before && (least < 0 || n < least_n)) {
-                least = h;
-                least_n = n;
-            }
     }
-    if (most < 0 || least < 0 || most_n < least_n + 2)
+    least = slot < 0 ? -1 : balance_least(e, role, slot, &least_n);
+    if (least < 0 || most_n < least_n + 2)
         return;
     plan_event(e, p, EVENT_INFO, most, "%s: moves to %s to balance the role", slot_name(e, slot),
                host_name(e, least));

@@ -198,7 +198,8 @@ void faults_plan(struct sim *s)
 
 /* ---- the operator ---- */
 
-static void command(struct sim *s, enum verb verb, int host, enum mode mode, int lost)
+static void command_role(struct sim *s, enum verb verb, int host, enum mode mode, int lost,
+                         int role)
 {
     int m = monitor_reigning(s);
     struct input *in;
@@ -207,9 +208,34 @@ static void command(struct sim *s, enum verb verb, int host, enum mode mode, int
     if (m < 0)
         return;
     in = input_new(IN_COMMAND);
-    in->command = (struct engine_command){
-        .id = ++id, .verb = verb, .mode = mode, .host = host, .lost = lost, .force = lost >= 0};
+    in->command = (struct engine_command){.id = ++id,
+                                          .verb = verb,
+                                          .mode = mode,
+                                          .host = host,
+                                          .lost = lost,
+                                          .force = lost >= 0,
+                                          .role = role};
     proc_input(s, HOSTS + m, in);
+}
+
+static void command(struct sim *s, enum verb verb, int host, enum mode mode, int lost)
+{
+    command_role(s, verb, host, mode, lost, 0);
+}
+
+/* Some slot waits because of a machine that is off, which only the operator knows to be dead. */
+static void operator_declares_dead(struct sim *s, const struct engine *e)
+{
+    for (int i = 0; i < SLOTS; i++)
+        for (int h = 0; h < (int)s->hosts; h++) {
+            if (e->slot[i].holder >= 0 || s->proc[h].on || !e->slot[i].host[h].maybe)
+                continue;
+            for (int to = 0; to < (int)(i ? s->hosts : s->candidates); to++)
+                if (s->proc[to].alive) {
+                    command_role(s, VERB_MOVE_ROLE, to, 0, h, i ? 1 : 0);
+                    return;
+                }
+        }
 }
 
 static void operator_repairs(struct sim *s, const struct engine *e)
@@ -228,11 +254,9 @@ static void operator_repairs(struct sim *s, const struct engine *e)
         }
         if (!s->host[h].server.up && s->proc[h].on)
             server_start(s, h, true);
-        if (w < 0 && s->now > s->calm_at + 20 * (int64_t)S && !s->proc[h].on)
-            for (int to = 0; to < (int)s->candidates; to++)
-                if (to != h && s->proc[to].alive)
-                    command(s, VERB_MOVE_ROLE, to, 0, h);
     }
+    if (s->now > s->calm_at + 20 * (int64_t)S)
+        operator_declares_dead(s, e);
 }
 
 static void operator_on_loop(struct sim *s, int a, int b, uint64_t n, void *data)
@@ -244,8 +268,16 @@ static void operator_on_loop(struct sim *s, int a, int b, uint64_t n, void *data
     (void)n;
     (void)data;
     sim_in(s, 1 * S, operator_on_loop, 0, 0, 0, NULL);
-    if (m < 0)
+    if (m < 0) {
+        if (s->now > s->calm_at + 20 * (int64_t)S && s->proc[HOSTS].alive &&
+            !s->mon[0].take_over) { /* somebody will never answer */
+            sim_say(s, "operator: hamm monitor --take-over");
+            s->mon[0].take_over = true;
+            monitor_kill(s, 0);
+            monitor_boot(s, 0);
+        }
         return;
+    }
     for (int h = 0; h < (int)s->hosts; h++)
         if (s->mon[m].e.host[h].state == AWAITING_RECOVERY &&
             s->mon[m].e.now - s->mon[m].e.host[h].state_since > 3000 && monitor_reigning(s) == m)

@@ -159,7 +159,7 @@ static void net_on_try(struct sim *s, int i, int j, uint64_t life, void *data)
 
     (void)data;
     (void)life;
-    sim_in(s, sim_between(s, 60 * MS, 500 * MS), net_on_try, i, j, 0, NULL);
+    sim_in(s, sim_between(s, 40 * MS, 140 * MS), net_on_try, i, j, 0, NULL);
     if (!p->alive || p->frozen || l->up[0] || !q->alive || q->frozen || !net_path(s, i, j) ||
         !net_path(s, j, i) || !s->host[j].listening)
         return;

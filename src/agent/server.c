@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OBSERVE_MS = 250, OBSERVE_LIMIT_MS = 1000, RETRY_LEAST_MS = 20, RETRY_MOST_MS = 500 };
+enum { OBSERVE_MS = 250, OBSERVE_LIMIT_MS = 1000, RETRY_LEAST_MS = 20, RETRY_MOST_MS = 50 };
 
 struct agentd_process {
     struct agentd *d;

@@ -50,6 +50,7 @@ static int gather_ahead(const struct engine *e, int to)
 bool gather_done(struct engine *e, int s, int to, struct plan *p)
 {
     struct slot *x = &e->slot[s];
+    char why[WHY_LEN];
     int ahead;
 
     if (!slot_writable(e, s) || move_on(e, s) || x->forced || x->reach[0] || to == x->last)
@@ -65,13 +66,13 @@ bool gather_done(struct engine *e, int s, int to, struct plan *p)
     ahead = gather_ahead(e, to);
     if (ahead < 0 || e->now - x->gather_since >= FETCH_MS)
         return true;
+    snprintf(why, sizeof why, "%s fetches from %s what it doesn't have yet", host_name(e, to),
+             host_name(e, ahead));
     if (x->fetch_by != to || x->fetch_from != ahead)
-        plan_event(e, p, EVENT_NOTE, to, "fetches from %s what it doesn't have yet",
-                   host_name(e, ahead));
+        plan_event(e, p, EVENT_NOTE, to, "%s", why);
     x->fetch_by = to;
     x->fetch_from = ahead;
-    snprintf(x->waiting, sizeof x->waiting, "%s fetches from %s what it doesn't have yet",
-             host_name(e, to), host_name(e, ahead));
+    memcpy(x->waiting, why, sizeof x->waiting);
     return false;
 }
 

@@ -82,6 +82,7 @@ void vip_add(struct vips *s, struct vip *v, const struct ip *ip, unsigned prefix
 /* Configures the address for ms_left more and announces it at 0, 50, 200, 500 ms, 1, 2, 5 s, then
  * every 30 s. With the gate its lifetime is whole seconds rounded up and one more; without, rounded
  * down, and less than a second is -ETIME. Shown already: the same again, announcements included.
+ * An IPv6 address receives packets some 0.1 ms after the return, when the kernel has its route.
  * A probe under way is given up without its callback. -ENODEV: no interface for it. */
 int vip_show(struct vip *v, int64_t ms_left, struct err *e) MUST_CHECK;
 /* A new lifetime for a shown address. */

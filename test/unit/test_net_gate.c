@@ -26,6 +26,7 @@ static void configure(struct ns *ns, const struct ip *vip, bool on)
                        60, false, &e));
     else
         NS_OK(rtnl_remove(&ns->rtnl[NS_A], vip, &e));
+    ns_settle();
 }
 
 static int client(struct ns *ns, int family)
@@ -240,6 +241,7 @@ static void a_shut_gate_does_not_keep_us_from_the_holder(void **state)
         there = ns_udp(&vip, PORT);
         ns_in(ns, NS_A);
         NS_OK(rtnl_add(&ns->rtnl[NS_B], ns->ifindex[NS_B], &vip, i ? 64 : 24, 60, false, &e));
+        ns_settle();
         ns_neigh_forget(ns, NS_A, &vip);
         assert_true(ns_reaches(here, &vip, PORT, there, 500));
         assert_true(ns_neigh_is(ns, NS_A, &vip, ns->mac[NS_B]));

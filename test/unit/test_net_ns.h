@@ -113,6 +113,7 @@ static inline void ns_link_set(struct rtnl *r, unsigned ifindex, bool up)
 /* What host b or a has in its neighbour cache; false: nothing with a hardware address. */
 struct ns_neigh {
     struct ip ip;
+    unsigned ifindex; /* the host's own addresses have entries on its loopback */
     uint8_t mac[ARP_MAC_LEN];
     bool found;
 };
@@ -122,8 +123,10 @@ static inline void ns_neigh_on_answer(void *ctx, const struct nlmsghdr *m)
     struct ns_neigh *n = ctx;
     const void *dst = nl_attr(m, sizeof(struct ndmsg), NDA_DST, ip_len(&n->ip));
     const void *mac = nl_attr(m, sizeof(struct ndmsg), NDA_LLADDR, ARP_MAC_LEN);
+    const struct ndmsg *d = NLMSG_DATA(m);
 
-    if (m->nlmsg_type != RTM_NEWNEIGH || !dst || !mac || memcmp(dst, n->ip.at, ip_len(&n->ip)) != 0)
+    if (m->nlmsg_type != RTM_NEWNEIGH || (unsigned)d->ndm_ifindex != n->ifindex || !dst || !mac ||
+        memcmp(dst, n->ip.at, ip_len(&n->ip)) != 0)
         return;
     memcpy(n->mac, mac, ARP_MAC_LEN);
     n->found = true;
@@ -132,7 +135,7 @@ static inline void ns_neigh_on_answer(void *ctx, const struct nlmsghdr *m)
 static inline bool ns_neigh_is(struct ns *ns, enum ns_host host, const struct ip *ip,
                                const uint8_t *mac)
 {
-    struct ns_neigh n = {.ip = *ip};
+    struct ns_neigh n = {.ip = *ip, .ifindex = ns->ifindex[host]};
     struct nl_request q;
     struct ndmsg *d = nl_begin(&q, RTM_GETNEIGH, NLM_F_DUMP, sizeof *d);
     struct err e = {0};
@@ -168,6 +171,13 @@ static inline void ns_neigh_forget(struct ns *ns, enum ns_host host, const struc
     nl_put(&q, NDA_DST, ip->at, ip_len(ip));
     if (nl_ask(&ns->rtnl[host].nl, &q, NULL, NULL, &e) < 0)
         assert_int_equal(e.code, -ENOENT);
+}
+
+/* The kernel says yes to an IPv6 address and finishes adding it (local route, multicast group) in a
+ * work queue, 0.1 to 1 ms later; a packet that comes earlier is lost. */
+static inline void ns_settle(void)
+{
+    usleep(20000);
 }
 
 static inline void ns_host(struct ns *n, enum ns_host host, const char *v4, const char *v6)

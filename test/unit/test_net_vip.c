@@ -314,7 +314,7 @@ static void a_probe_finds_who_still_answers(void **state)
         assert_in_range(ns_us() - us, 58000, 200000);
 
         NS_OK(rtnl_add(&b.ns->rtnl[NS_B], b.ns->ifindex[NS_B], &v->ip, i ? 64 : 24, 60, false, &e));
-        run_ms(&b, 20); /* the kernel joins the group of an IPv6 address a moment later */
+        ns_settle();
         us = ns_us();
         NS_OK(vip_probe(v, 1000, on_probed, &e));
         until(&b, &b.probes, 2, 2000);
@@ -355,6 +355,7 @@ static void a_probe_does_not_hear_a_shut_gate(void **state)
     for (unsigned i = 0; i < 2; i++) {
         NS_OK(
             rtnl_add(&b.ns->rtnl[NS_B], b.ns->ifindex[NS_B], &ips[i], i ? 64 : 24, 60, false, &e));
+        ns_settle();
         for (unsigned held = 0; held < 2; held++) {
             if (held)
                 NS_OK(gate_hold(&gate, &ips[i], 1, clock_boot_ms() + 2000, &e));
@@ -367,6 +368,44 @@ static void a_probe_does_not_hear_a_shut_gate(void **state)
         NS_OK(rtnl_remove(&b.ns->rtnl[NS_B], &ips[i], &e));
     }
     NS_OK(gate_remove(&gate, &e));
+    bench_stop(&b);
+}
+
+/* ... but hears who has the address now: its own programs are clients too. */
+static void a_shut_gate_lets_announcements_in(void **state)
+{
+    static const enum arp_form form[] = {ARP_GARP_REQUEST, ARP_GARP_REPLY, ARP_FORM_N};
+    struct ip ips[] = {ns_ip(NS_VIP4), ns_ip(NS_VIP6)};
+    struct packet a;
+    struct bench b;
+    struct gate gate;
+    struct err e = {0};
+
+    ns_in(*state, NS_B);
+    if (gate_probe(&e) < 0) {
+        print_message("skipped: %s\n", e.msg);
+        ns_in(*state, NS_A);
+        return;
+    }
+    NS_OK(gate_open(&gate, "shop", ips, 2, &e));
+    ns_in(*state, NS_A);
+    bench_start(&b, *state, true);
+    NS_OK(packet_start(&a, &b.loop, b.ns->ifindex[NS_A], b.ns->mac[NS_A], on_claim, NULL, &e));
+    for (unsigned i = 0; i < ARRAY_LEN(form); i++) {
+        const struct ip *ip = &ips[form[i] == ARP_FORM_N];
+        uint8_t frame[ARP_FRAME_MAX];
+        size_t len = form[i] == ARP_FORM_N
+                         ? arp_build_na(frame, b.ns->mac[NS_A], ip)
+                         : arp_build(frame, form[i], b.ns->mac[NS_A], ip, NULL, NULL);
+
+        ns_neigh_set(b.ns, NS_B, ip, wrong_mac);
+        NS_OK(packet_send(&a, frame, len, &e));
+        usleep(10000);
+        assert_true(ns_neigh_is(b.ns, NS_B, ip, b.ns->mac[NS_A]));
+        ns_neigh_forget(b.ns, NS_B, ip);
+    }
+    NS_OK(gate_remove(&gate, &e));
+    packet_stop(&a, NULL);
     bench_stop(&b);
 }
 
@@ -419,6 +458,7 @@ int main(void)
         cmocka_unit_test(another_holder_is_seen),
         cmocka_unit_test(a_probe_finds_who_still_answers),
         cmocka_unit_test(a_probe_does_not_hear_a_shut_gate),
+        cmocka_unit_test(a_shut_gate_lets_announcements_in),
         cmocka_unit_test(a_link_that_comes_back_is_announced_on),
         cmocka_unit_test(an_interface_that_is_gone_is_an_error),
     };

@@ -4,7 +4,7 @@
 
 _Noreturn void check_failed(const char *file, int line, const char *what);
 
-#define CHECK(x) ((x) ? (void)0 : check_failed(__FILE__, __LINE__, #x))
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define CHECK(x)          ((x) ? (void)0 : check_failed(__FILE__, __LINE__, #x))
+#define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))

@@ -23,9 +23,9 @@ void log_line(enum log_level level, const struct log_who *who, const char *fmt, 
 
 #define log_at(l, who, ...) ((l) <= log_max ? log_line(l, who, __VA_ARGS__) : (void)0)
 #define log_error(who, ...) log_at(LOG_ERROR, who, __VA_ARGS__)
-#define log_warn(who, ...) log_at(LOG_WARN, who, __VA_ARGS__)
-#define log_note(who, ...) log_at(LOG_NOTE, who, __VA_ARGS__)
-#define log_info(who, ...) log_at(LOG_INFO, who, __VA_ARGS__)
+#define log_warn(who, ...)  log_at(LOG_WARN, who, __VA_ARGS__)
+#define log_note(who, ...)  log_at(LOG_NOTE, who, __VA_ARGS__)
+#define log_info(who, ...)  log_at(LOG_INFO, who, __VA_ARGS__)
 #define log_debug(who, ...) log_at(LOG_DEBUG, who, __VA_ARGS__)
 
 /* Lets a repeated complaint through on its first time and then once a minute, with the number of

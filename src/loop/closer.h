@@ -15,7 +15,8 @@ struct closer {
 
 /* Every handle given to a closer uses handle->data for its own purposes as before;
  * closer keeps its pointer in the close callback's own record. */
-void closer_add(struct closer *c);                   /* one more to wait for */
-void closer_sub(struct closer *c);                   /* one fewer; calls done at zero if closing */
-void closer_handle(struct closer *c, uv_handle_t *h); /* closes h, then closer_sub; h->data is overwritten */
+void closer_add(struct closer *c); /* one more to wait for */
+void closer_sub(struct closer *c); /* one fewer; calls done at zero if closing */
+void closer_handle(struct closer *c,
+                   uv_handle_t *h); /* closes h, then closer_sub; h->data is overwritten */
 void closer_end(struct closer *c, void (*done)(struct closer *c)); /* from now on zero means done */

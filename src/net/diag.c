@@ -76,8 +76,9 @@ static int diag_destroy(struct nl *n, const struct inet_diag_msg *m, struct err 
     if (e->code == -ENOENT)
         return 0;
     if (e->code == -EOPNOTSUPP)
-        return err_set(e, -EOPNOTSUPP, "this kernel cannot destroy connections "
-                                       "(it lacks CONFIG_INET_DIAG_DESTROY)");
+        return err_set(e, -EOPNOTSUPP,
+                       "this kernel cannot destroy connections "
+                       "(it lacks CONFIG_INET_DIAG_DESTROY)");
     return e->code;
 }
 

@@ -162,6 +162,8 @@ static void agent_on_order(struct agent *a, int64_t now, const struct msg_order 
         a->job_cancelled = true;
         agent_plan_add(p, AA_JOB_CANCEL);
     }
+    if (o->reach[0] && strcmp(o->reach, a->order.reach) != 0)
+        a->drained = false; /* of something else */
     a->order = *o;
     a->ordered = true;
     a->job_retry_ms = 0;

@@ -46,6 +46,27 @@ static int gather_ahead(const struct engine *e, int to)
     return best == to ? -1 : best;
 }
 
+/* The last holder let go in good order and has all there is. It is fetched while `to` holds
+ * nothing yet, if it doesn't receive from there anyway. */
+static bool gather_reach(struct engine *e, int s, int to)
+{
+    struct slot *x = &e->slot[s];
+    const struct host *h = &e->host[to];
+
+    if (gtid_text_subset(e, x->last, x->reach, to) || !host_live(e, x->last) ||
+        (h->report.source == x->last && h->report.receiver == RECEIVER_YES && !x->gather_since))
+        return true;
+    if (!x->gather_since)
+        x->gather_since = e->now;
+    if (e->now - x->gather_since >= FETCH_MS)
+        return true;
+    x->fetch_by = to;
+    x->fetch_from = x->last;
+    snprintf(x->waiting, sizeof x->waiting, "%s fetches the last transactions from %s",
+             host_name(e, to), host_name(e, x->last));
+    return false;
+}
+
 /* True: `to` has all that can be had, the slot may be given to it. */
 bool gather_done(struct engine *e, int s, int to, struct plan *p)
 {
@@ -53,8 +74,10 @@ bool gather_done(struct engine *e, int s, int to, struct plan *p)
     char why[WHY_LEN];
     int ahead;
 
-    if (!slot_writable(e, s) || move_on(e, s) || x->forced || x->reach[0] || to == x->last)
+    if (!slot_writable(e, s) || move_on(e, s) || x->forced || to == x->last)
         return true;
+    if (x->reach[0])
+        return gather_reach(e, s, to);
     if (!x->gather_since) {
         x->gather_since = e->now;
         x->fetch_by = x->fetch_from = -1;

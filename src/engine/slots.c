@@ -45,9 +45,20 @@ static void slot_reported(struct engine *e, int h, const struct report_slot *r)
         e->host[h].order.serial && e->host[h].order.start_id != e->host[h].report.start_id;
 
     m->not_before = r->promised_ms ? e->now + other_clock(r->promised_ms) : 0;
+    if (r->hold != HOLD_NONE && !m->maybe)
+        m->allowed = r->members;
+    if (r->hold != HOLD_NONE && r->lease_ms)
+        m->allowed = r->electorate == x->electorate && r->members == x->members
+                         ? x->members
+                         : m->allowed & r->members;
+    if (r->electorate > x->electorate ||
+        (r->electorate == x->electorate && r->electorate && r->members != x->members)) {
+        /* of a reign this one knows nothing of: numbers go on */
+        x->electorate = r->electorate + 1;
+        x->electorate_after = e->persisted + 1;
+        e->persist_due = true;
+    }
     if (r->hold != HOLD_NONE) {
-        if (!m->maybe)
-            m->allowed = r->members;
         m->maybe = true;
         return;
     }
@@ -208,10 +219,6 @@ static void slot_adopt(struct engine *e, int s, struct plan *p)
     x->releasing = false;
     x->journal_holder = -1;
     x->waiting[0] = 0;
-    if (host_report_slot(e, found, s)->electorate > x->electorate) {
-        x->electorate = host_report_slot(e, found, s)->electorate;
-        x->members = x->host[found].allowed = host_report_slot(e, found, s)->members;
-    }
     plan_event(e, p, EVENT_NOTE, found, "%s: found held by %s, stays there", slot_name(e, s),
                host_name(e, found));
     if (e->host[found].state == UNKNOWN || e->host[found].state == AWAITING_RECOVERY)

@@ -120,8 +120,12 @@ static void plan_monitor(struct sim *s)
     int64_t n = sim_between(s, 1, 3);
 
     for (int64_t i = 0; i < n; i++)
-        fault_add(s, sim_chance(s, 500) ? F_KILL_MONITOR : F_FREEZE_MONITOR, HOSTS, -1,
-                  (FIRST_S + i * 15) * S, sim_between(s, 100, 13000) * MS);
+        if (sim_chance(s, 200))
+            fault_add(s, F_MODE, HOSTS, sim_chance(s, 500) ? MODE_PASSIVE : MODE_MANUAL,
+                      (FIRST_S + i * 15) * S, sim_between(s, 100, 13000) * MS);
+        else
+            fault_add(s, sim_chance(s, 500) ? F_KILL_MONITOR : F_FREEZE_MONITOR, HOSTS, -1,
+                      (FIRST_S + i * 15) * S, sim_between(s, 100, 13000) * MS);
 }
 
 static void plan_agent(struct sim *s)

@@ -422,7 +422,7 @@ class Lab:
             return 0
         self.wait_state(old, 'REPLICATION_FAIL', 15)
         extra = self.extra_rows(old, writer)
-        self.check(lost <= set(extra), f'{sorted(lost - set(extra))} are lost and not even on {old}')
+        self.check(lost <= set(extra), f'{sorted(lost - set(extra))} are not even on {old}')
         told = [h['extra_gtid'] for h in self.status()['hosts'] if h['name'] == old][0]
         self.check(told, f'{len(lost)} acknowledged rows are lost and status does not say so')
         self.mark(f'{len(lost)} acknowledged rows are on {old} alone, told: {told}')

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The fuzzers: preset fuzz (clang). Each runs for FUZZ_SECONDS over its corpus as a test.
+set(FUZZ_SECONDS 10 CACHE STRING "how long each fuzzer runs as a test")
+function(hamm_fuzz topic part)
+    add_executable(fuzz_${topic} ${CMAKE_SOURCE_DIR}/test/fuzz/fuzz_${topic}.c)
+    target_compile_options(fuzz_${topic} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${topic} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(fuzz_${topic} ${part})
+    set(found ${CMAKE_BINARY_DIR}/corpus-${topic})
+    set(seeds ${CMAKE_SOURCE_DIR}/test/fuzz/corpus/${topic})
+    file(MAKE_DIRECTORY ${found})
+    if(NOT EXISTS ${seeds})
+        set(seeds "")
+    endif()
+    add_test(NAME fuzz/${topic}
+             COMMAND fuzz_${topic} -max_total_time=${FUZZ_SECONDS} -print_final_stats=1 ${found} ${seeds})
+endfunction()
+hamm_fuzz(conf conf)
+hamm_fuzz(frame net)
+hamm_fuzz(gtid gtid)
+hamm_fuzz(msg proto)

@@ -278,7 +278,9 @@ static bool dialect_user_is(const char *user, const char *const *users, unsigned
 bool dialect_is_client(const struct db_result *r, unsigned row, const char *const *spare_users,
                        unsigned n)
 {
-    static const char *const servers_own[] = {"system user", "event_scheduler"};
+    /* who is not authenticated has done nothing yet, and may be a replica that connects */
+    static const char *const servers_own[] = {"system user", "event_scheduler",
+                                              "unauthenticated user"};
     const char *user = db_named(r, row, "User"), *command = db_named(r, row, "Command");
 
     if (!user || !command)

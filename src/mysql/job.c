@@ -409,6 +409,7 @@ struct job *job_new(uv_loop_t *loop, const struct job_opts *opts)
     j->opts.db = db_params_copy(&opts->db);
     j->opts.agent_user = job_text(opts->agent_user);
     j->opts.monitor_user = job_text(opts->monitor_user);
+    j->opts.replication_user = job_text(opts->replication_user);
     j->db = db_new(loop, &j->opts.db, job_on_lost, j);
     CHECK(uv_timer_init(loop, &j->timer) == 0);
     j->timer.data = j;
@@ -444,6 +445,7 @@ static void job_on_closed(struct closer *c)
     db_params_free(&j->opts.db);
     free((char *)j->opts.agent_user);
     free((char *)j->opts.monitor_user);
+    free((char *)j->opts.replication_user);
     free(j);
     if (closed)
         closed(owner);

@@ -51,8 +51,9 @@ typedef void (*job_done_fn)(struct job *j, const struct job_result *r);
 
 struct job_opts {
     struct db_params db;
-    const char *agent_user,
-        *monitor_user; /* their connections are not killed as clients; NULL: none */
+    /* Their connections are not killed as clients; NULL: none. replication_user matters: MariaDB's
+     * receiver stops for good when it is killed while it sets up its connection. */
+    const char *agent_user, *monitor_user, *replication_user;
     /* The idle connection ended. NULL: nobody cares. */
     void (*on_lost)(struct job *j, const char *text);
     void *owner;

@@ -92,6 +92,10 @@ static void ro_on_asked(struct job *j, const struct db_result *r)
 
     j->holds = ro_is_on(j, read_only && strcmp(read_only, "0") != 0,
                         super_read_only && strcmp(super_read_only, "0") != 0);
+    if (j->holds && j->args.planned) {
+        job_pause(j, RO_GRACE_MS, ro_list);
+        return;
+    }
     if (j->holds) {
         ro_list(j, NULL);
         return;
@@ -149,7 +153,8 @@ static void ro_kill(struct job *j, const struct db_result *r)
 
 static void ro_sort(struct job *j, const struct db_result *r, unsigned row)
 {
-    const char *const ours[] = {j->opts.agent_user, j->opts.monitor_user, j->opts.db.user};
+    const char *const ours[] = {j->opts.agent_user, j->opts.monitor_user, j->opts.db.user,
+                                j->opts.replication_user};
     const char *text = db_named(r, row, "Id"), *command = db_named(r, row, "Command");
     uint64_t id = text ? strtoull(text, NULL, 10) : 0;
     bool client = dialect_is_client(r, row, ours, ARRAY_LEN(ours));

@@ -185,7 +185,7 @@ static void clients_are_told_from_replication(void **state)
     } cases[] = {
         {"Id=1|User=app|Command=Sleep|Info=NULL", true, false},
         {"Id=1|User=app|Command=Query|Info=UPDATE t SET read_only=0", true, true},
-        {"Id=1|User=unauthenticated user|Command=Connect|Info=NULL", true, false},
+        {"Id=1|User=unauthenticated user|Command=Connect|Info=NULL", false, false},
         {"Id=1|User=repl|Command=Binlog Dump|Info=NULL", false, false},
         {"Id=1|User=repl|Command=Binlog Dump GTID|Info=NULL", false, false},
         {"Id=1|User=system user|Command=Slave_IO|Info=NULL", false, false},

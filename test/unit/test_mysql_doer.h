@@ -61,6 +61,7 @@ static inline void doer_open(struct doer *d, struct meter *m, const struct serve
         .db = {.socket = s->socket, .user = "agent", .password = "agent-secret"},
         .agent_user = "agent",
         .monitor_user = "monitor",
+        .replication_user = "repl",
         .on_lost = doer_on_lost,
         .owner = d,
     };

@@ -27,7 +27,7 @@ static void order_compare(struct engine *e, int h, int w, struct plan *p)
     bool stopped = x->order.serial && x->order.follow == FOLLOW_NONE &&
                    x->report.settled >= x->order.serial && x->report.start_id == x->order.start_id;
 
-    if (x->clean || !x->report.facts || !host_live(e, h) || h == w)
+    if (w < 0 || x->clean || !x->report.facts || !host_live(e, h) || h == w)
         return;
     if (x->extra[0]) {
         if (gtid_text_subset(e, h, x->report.gtid, w)) {

@@ -24,6 +24,8 @@
 #define RO_LINGER_MS 2   /* between looks at killed connections, */
 #define RO_PATIENCE  25  /* so many times, */
 #define RO_TRX_MS    120 /* then as often as innodb_trx is renewed */
+#define RO_GRACE_MS                                                                                \
+    5 /* planned: the answer to a last commit gets out before its client is killed */
 
 static void ro_list(struct job *j, const struct db_result *r);
 

@@ -115,11 +115,12 @@ static int addresses_guard(struct agentd *d, struct err *e)
 /* Rules left from the time before `gate: lifetime` would let nothing through. */
 static void addresses_ungate(struct agentd *d)
 {
+    const struct ip none = {0};
     struct gate old = {0};
     struct err e = {0};
 
     if (gate_probe(&e) == 0 &&
-        (gate_open(&old, d->conf->cluster, NULL, 0, &e) < 0 || gate_remove(&old, &e) < 0))
+        (gate_open(&old, d->conf->cluster, &none, 0, &e) < 0 || gate_remove(&old, &e) < 0))
         log_warn(&d->log, "rules of an earlier gate could not be removed: %s", e.msg);
 }
 

@@ -31,7 +31,7 @@ static int keep_open_journal(struct agentd *d, struct err *e)
                  d->conf->hosts[d->self].name) >= (int)sizeof path)
         return err_set(e, -ENAMETOOLONG, "state directory %s: the path is too long", d->state_dir);
     if (journal_open(&d->loop, path, NULL, d, keep_on_last, &d->keep.journal, e) < 0)
-        return err_wrap(e, "open the journal %s", path);
+        return e->code;
     if (d->keep.durable_bad)
         return err_set(e, -EPROTO,
                        "journal %s: not written by this version; it says whom this host obeys, so "
@@ -69,7 +69,7 @@ int agentd_keep_start(struct agentd *d, struct err *e)
 
     k->record.fd = -1;
     if (record_open(&k->record, d->run_dir, d->conf->cluster, d->conf->hosts[d->self].name, e) < 0)
-        return err_wrap(e, "open the record in %s", d->run_dir);
+        return e->code;
     if (k->record.warning[0])
         log_warn(&d->log, "%s", k->record.warning);
     keep_read_record(d);

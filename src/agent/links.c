@@ -254,7 +254,7 @@ int agentd_links_start(struct agentd *d, struct err *e)
     }
     d->links.listener = listen_start(&d->loop, d->tls, &at.any, NULL, &links_ops, d, e);
     if (!d->links.listener)
-        return err_wrap(e, "listen on %s port %u", h->address.text, h->agent_port);
+        return e->code;
     d->links.open++;
     return 0;
 }

@@ -136,10 +136,9 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
         return;
     a->job = JOB_NONE;
     a->job_cancelled = false;
-    if (a->mysqld == MYSQLD_UP && ev->job.facts) {
+    a->facts_known = a->mysqld == MYSQLD_UP && ev->job.facts; /* it may have done half its work */
+    if (a->facts_known)
         a->facts = *ev->job.facts;
-        a->facts_known = true;
-    }
     a->report_due = true;
     if (!ev->job.ok || cancelled) {
         a->job_retry_ms = ev->now_ms + (job == JOB_READ_ONLY ? RETRY_FENCE_MS : RETRY_MS);

@@ -285,6 +285,7 @@ static void agent_on_job(struct sim *s, int h, const struct input *in)
     j->active = false;
     j->ended++;
     agent_feed_all(s, h, &ev);
+    server_ask(s, h);
 }
 
 void agent_handle(struct sim *s, int h, const struct input *in)
@@ -399,6 +400,7 @@ void host_off(struct sim *s, int h)
     net_died(s, h, true);
     server_kill(s, h);
     memset(x->kernel, 0, sizeof x->kernel);
+    memset(&x->record, 0, sizeof x->record);
     x->has_record = false;
 }
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MS = 1000, S = 1000 * MS, FIRST_S = 15, SPAN_S = 35 };
+enum { MS = 1000, S = 1000 * MS, FIRST_S = 9, SPAN_S = 35 };
 
 static const char *const fault_name[F_KIND_N] = {
     [F_KILL_AGENT] = "agent killed",
@@ -106,6 +106,38 @@ static void fault_mixed(struct sim *s, int64_t at)
     fault_add(s, kind, a, b, at, len);
 }
 
+/* Faults that last about a lease, one upon the other: where leases and promises are at their edge.
+ */
+static void plan_storm(struct sim *s)
+{
+    static const enum fault_kind kinds[] = {
+        F_SLOW,           F_SLOW,       F_CUT_ONE,      F_CUT_ONE,      F_CUT_BOTH,
+        F_ISOLATE,        F_KILL_AGENT, F_FREEZE_AGENT, F_FREEZE_AGENT, F_MOVE,
+        F_FREEZE_MONITOR, F_REBOOT,     F_KILL_MONITOR, F_BREAK,        F_OFFLINE,
+    };
+    int64_t n = sim_between(s, 2, 9);
+
+    for (int64_t i = 0; i < n; i++) {
+        enum fault_kind kind = kinds[sim_luck(s) % ARRAY_LEN(kinds)];
+        int a = (int)sim_between(s, 0, (int64_t)s->candidates - 1),
+            b = sim_chance(s, 600) ? HOSTS : !a;
+        bool flip = sim_chance(s, 500) && kind != F_BREAK;
+
+        if (kind == F_FREEZE_MONITOR || kind == F_KILL_MONITOR)
+            a = HOSTS;
+        else if (kind == F_KILL_AGENT)
+            b = sim_chance(s, 300) ? 0 : -1; /* 0: its record is lost too */
+        else if (flip && (kind == F_SLOW || kind == F_CUT_ONE)) {
+            int c = a;
+
+            a = b;
+            b = c;
+        }
+        fault_add(s, kind, a, b, FIRST_S * S + sim_between(s, 0, 3 * s->lease_ms) * MS,
+                  sim_between(s, s->lease_ms / 10, 5 * s->lease_ms / 2) * MS);
+    }
+}
+
 static void plan_mixed(struct sim *s)
 {
     int64_t n = sim_between(s, 1, 7);
@@ -170,6 +202,9 @@ void faults_plan(struct sim *s)
     switch (s->kind) {
     case KIND_MONITOR:
         plan_monitor(s);
+        break;
+    case KIND_STORM:
+        plan_storm(s);
         break;
     case KIND_AGENT:
         plan_agent(s);
@@ -313,6 +348,8 @@ static void fault_on_machine(struct sim *s, struct fault *f)
     switch (f->kind) {
     case F_KILL_AGENT:
         agent_kill(s, a);
+        if (s->kind == KIND_STORM && f->b == 0)
+            s->host[a].has_record = false;
         return;
     case F_FREEZE_AGENT:
     case F_FREEZE_MONITOR:

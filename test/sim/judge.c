@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MS = 1000, S = 1000 * MS, CLIENT_MS = 25, LOOK_MS = 250, UP_S = 14, WHOLE_S = 120 };
+enum { MS = 1000, S = 1000 * MS, CLIENT_MS = 25, LOOK_MS = 250, UP_S = 8, WHOLE_S = 120 };
 
 static const char *const slot_text[SLOTS] = {"writer", "reader/1", "reader/2"};
 
@@ -18,9 +18,7 @@ static int64_t judge_lease(const struct sim *s, int h, int slot)
 
     if (s->proc[h].alive)
         return x->a.slot[slot].hold == HOLD_NONE ? 0 : x->a.slot[slot].lease_until;
-    return s->proc[h].on && x->has_record && x->record.slot[slot].held
-               ? x->record.slot[slot].lease_until_ms
-               : 0;
+    return s->proc[h].on && x->record.slot[slot].unclean ? x->record.slot[slot].lease_until_ms : 0;
 }
 
 static void judge_slot(struct sim *s, int slot)

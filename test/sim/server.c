@@ -99,14 +99,10 @@ void server_facts(struct sim *s, int h, struct agent_facts *f)
     f->lag_ms = server_lag_ms(s, h);
 }
 
-static void facts_on_loop(struct sim *s, int h, int b, uint64_t n, void *data)
+void server_ask(struct sim *s, int h)
 {
     struct input *in;
 
-    (void)b;
-    (void)n;
-    (void)data;
-    sim_in(s, FACTS_MS * MS + sim_between(s, 0, 5 * MS), facts_on_loop, h, 0, 0, NULL);
     if (!s->proc[h].alive || s->proc[h].frozen || !server_answers(s, h))
         return;
     in = input_new(IN_FACTS);
@@ -115,6 +111,15 @@ static void facts_on_loop(struct sim *s, int h, int b, uint64_t n, void *data)
     server_facts(s, h, in->facts);
     in->n = s->host[h].job.ended;
     proc_input_in(s, sim_between(s, 300, 15 * MS), h, in);
+}
+
+static void facts_on_loop(struct sim *s, int h, int b, uint64_t n, void *data)
+{
+    (void)b;
+    (void)n;
+    (void)data;
+    sim_in(s, FACTS_MS * MS + sim_between(s, 0, 5 * MS), facts_on_loop, h, 0, 0, NULL);
+    server_ask(s, h);
 }
 
 static void server_apply(struct sim *s, struct server *v)

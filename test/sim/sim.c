@@ -271,9 +271,9 @@ void proc_forget(struct sim *s, int proc)
 static void sim_choose(struct sim *s)
 {
     static const enum kind kinds[16] = {
-        KIND_MIXED,   KIND_MONITOR, KIND_MIXED,   KIND_AGENT, KIND_MIXED, KIND_PLANNED,
-        KIND_PARTNER, KIND_MIXED,   KIND_PLANNED, KIND_MIXED, KIND_DEAD,  KIND_MIXED,
-        KIND_MONITOR, KIND_MIXED,   KIND_PLANNED, KIND_MIXED,
+        KIND_MIXED, KIND_STORM,   KIND_MONITOR, KIND_STORM, KIND_AGENT, KIND_MIXED,
+        KIND_STORM, KIND_PLANNED, KIND_STORM,   KIND_MIXED, KIND_STORM, KIND_PARTNER,
+        KIND_STORM, KIND_PLANNED, KIND_DEAD,    KIND_STORM,
     };
 
     s->luck = s->opt.seed * 0x2545f4914f6cdd1dull + 1;

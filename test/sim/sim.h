@@ -34,6 +34,7 @@ enum kind {
     KIND_PLANNED, /* moves, set-offline, restarts: nothing acknowledged may be lost */
     KIND_PARTNER, /* a partner is down, then monitors fail: the writer stays */
     KIND_DEAD,    /* one host never returns, the operator may declare it dead */
+    KIND_STORM,   /* within seconds: delays, cuts, freezes of about a lease */
     KIND_N
 };
 
@@ -253,6 +254,7 @@ bool net_path(const struct sim *s, int from, int to);
 void server_start(struct sim *s, int h, bool read_only);
 void server_kill(struct sim *s, int h);
 void server_loops(struct sim *s);
+void server_ask(struct sim *s, int h); /* facts, now */
 void server_facts(struct sim *s, int h, struct agent_facts *f);
 int64_t server_lag_ms(const struct sim *s, int h);
 bool server_answers(const struct sim *s, int h);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +30,37 @@ static int log_prefix(char *to, size_t size, enum log_level level)
                     now.tv_nsec / 1000000, colour[level], word[level]);
 }
 
+/* Whoever reads the log may have stopped reading: the loop doesn't wait for him. What is ready
+ * takes a line whole, pipes (PIPE_BUF) and sockets alike. */
+static bool log_ready(void)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&out, 1, 0) != 0;
+}
+
+static void log_write(const char *line, size_t len)
+{
+    static unsigned lost;
+    char text[64];
+
+    if (!log_ready()) {
+        lost++;
+        return;
+    }
+    if (lost) {
+        int n = snprintf(text, sizeof text, "<%d>log: %u lines were lost here\n", LOG_WARN, lost);
+
+        lost = 0;
+        (void)!write(STDERR_FILENO, text, (size_t)n); /* nobody left to tell */
+        if (!log_ready()) {
+            lost = 1;
+            return;
+        }
+    }
+    (void)!write(STDERR_FILENO, line, len);
+}
+
 void log_line(enum log_level level, const struct log_who *who, const char *fmt, ...)
 {
     char line[2048];
@@ -44,9 +75,7 @@ void log_line(enum log_level level, const struct log_who *who, const char *fmt, 
     if (len > (int)sizeof line - 2)
         len = (int)sizeof line - 2;
     line[len++] = '\n';
-    if (write(STDERR_FILENO, line, (size_t)len) < 0) {
-        /* nobody left to tell */
-    }
+    log_write(line, (size_t)len);
 }
 
 bool log_allowed(struct log_limit *l, int64_t now_ms, unsigned *held)

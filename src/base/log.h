@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Log lines know who speaks: `<level>part name: text` on stderr, levels as in syslog(3), so that
  * journald reads them; on a terminal a time and a word instead of the number.
- * Only main.c and the shells (monitor, agent, ctl) log; everybody else returns errors. */
+ * A line is never waited for: if nobody takes it, it is lost, and counted in the next that is
+ * taken. Only main.c and the shells (monitor, agent, ctl) log; everybody else returns errors. */
 #pragma once
 
 #include "base/check.h"

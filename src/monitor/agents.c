@@ -177,10 +177,16 @@ static void wire_connect(struct wire *w)
     closer_add(&w->c->closer);
 }
 
+/* After a pause of this process every agent seems silent: what they said meanwhile is read first.
+ */
 void agents_tick(struct cluster *c)
 {
     int64_t now = clock_boot_ms();
+    bool paused = now - c->ticked_ms > c->engine_conf.lease_ms / 4;
 
+    c->ticked_ms = now;
+    if (paused)
+        return;
     for (unsigned h = 0; h < c->engine_conf.names.hosts; h++) {
         struct wire *w = &c->wire[h];
         bool silent = w->peer && now - peer_heard_ms(w->peer) > c->engine_conf.lease_ms / 2;

@@ -60,13 +60,25 @@ static void (*const perform[])(struct cluster *, const struct action *) = {
     [ACT_GRANT] = perform_grant,     [ACT_ANSWER] = perform_answer, [ACT_EVENT] = perform_event,
 };
 
+/* Where it waits: a beat, order or grant takes the place of the one before, which waits for the
+ * same. */
+static struct held *cluster_place(struct cluster *c, const struct action *a)
+{
+    bool again = a->kind == ACT_BEAT || a->kind == ACT_ORDER || a->kind == ACT_GRANT;
+
+    for (unsigned i = 0; again && i < c->helds; i++)
+        if (c->held[i].action.kind == a->kind && c->held[i].action.host == a->host &&
+            c->held[i].action.after == a->after)
+            return &c->held[i];
+    return c->helds == HELD_MAX ? NULL : &c->held[c->helds++];
+}
+
 static void cluster_hold(struct cluster *c, const struct action *a)
 {
-    struct held *h;
+    struct held *h = cluster_place(c, a);
 
-    if (c->helds == HELD_MAX) /* beats, grants and orders are all said again */
+    if (!h)
         return;
-    h = &c->held[c->helds++];
     h->action = *a;
     if (a->kind == ACT_GRANT) {
         h->grant = *a->grant;

@@ -23,7 +23,7 @@
 
 #include <uv.h>
 
-enum { HELD_MAX = 512 };
+enum { HELD_MAX = 512, APPENDED_MAX = 64 };
 
 struct cluster;
 
@@ -77,11 +77,14 @@ struct cluster {
     struct journal *journal;
     struct engine_durable durable;
     bool durable_found, durable_bad;
-    uint64_t seq;        /* of the last append */
-    uint64_t seq_after;  /* the number the engine gave it */
-    uint64_t journalled; /* everything up to this number of the engine is on disk */
-    bool append_again;
+    uint64_t seq;       /* of the last append */
+    uint64_t seq_after; /* the number the engine gave it */
+    struct {
+        uint64_t seq, after;
+    } appended[APPENDED_MAX]; /* the same of the ones before, at seq % APPENDED_MAX */
+    uint64_t journalled;      /* everything up to this number of the engine is on disk */
     uv_timer_t journal_retry;
+    struct log_limit journal_limit;
 
     struct held *held; /* HELD_MAX of them */
     unsigned helds;
@@ -91,6 +94,7 @@ struct cluster {
     struct watcher watcher[HOSTS_MAX];
     struct wire wire[HOSTS_MAX];
     uv_timer_t wake, tick;
+    int64_t ticked_ms;
     struct closer closer;
     void (*stopped)(struct cluster *c);
     struct msg in, out; /* too big for the stack */

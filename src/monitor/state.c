@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The monitor's memory: struct engine_durable as one JSON record of the journal. Hosts and slots
  * stand in it by name, so that the configuration may change between two starts. */
+#include "base/clock.h"
 #include "loop/timer.h"
 #include "monitor/cluster.h"
 
@@ -155,19 +156,24 @@ static void state_on_retry(uv_timer_t *t)
 static void state_on_done(void *owner, uint64_t seq, int err)
 {
     struct cluster *c = owner;
+    unsigned held;
 
-    if (seq != c->seq)
-        return;
     if (err) {
-        log_error(
-            &c->log,
-            "journal: %s: no order goes out until it can be written; make room or mend the disk",
-            strerror(-err));
+        if (seq != c->seq)
+            return; /* a newer one is on its way */
+        if (log_allowed(&c->journal_limit, clock_boot_ms(), &held))
+            log_error(&c->log,
+                      "journal: %s: no order goes out until it can be written; make room or mend "
+                      "the disk",
+                      strerror(-err));
         if (!c->stopping)
             timer_in(&c->journal_retry, RETRY_MS, state_on_retry);
         return;
     }
-    c->journalled = c->seq_after;
+    c->journal_limit = (struct log_limit){0};
+    /* Every one counts: where the disk is slower than the engine, the newest is never done. */
+    if (c->appended[seq % APPENDED_MAX].seq == seq)
+        c->journalled = c->appended[seq % APPENDED_MAX].after;
     if (!c->stopping)
         cluster_release(c);
 }
@@ -181,6 +187,8 @@ static void state_append(struct cluster *c)
     text = state_encode(&d, &c->engine_conf.names);
     CHECK(text);
     c->seq = journal_append(c->journal, text, strlen(text), c, state_on_done);
+    c->appended[c->seq % APPENDED_MAX].seq = c->seq;
+    c->appended[c->seq % APPENDED_MAX].after = c->seq_after;
     free(text);
 }
 

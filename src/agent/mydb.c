@@ -66,6 +66,7 @@ struct mydb *mydb_new(uv_loop_t *loop, const struct conf *c, unsigned self, mydb
                .tls_key = mydb_given(my->tls.key)},
         .agent_user = my->agent.user,
         .monitor_user = my->monitor.user,
+        .replication_user = my->replication.login.user,
         .on_lost = mydb_on_lost,
         .owner = m,
     };

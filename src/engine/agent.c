@@ -291,9 +291,10 @@ static void agent_on_slot(struct agent *a, const struct agent_event *ev, struct 
             return;
         s->probe = ev->slot.answered ? PROBE_NEEDED : PROBE_CLEAR;
         s->probe_retry = ev->now_ms + 200;
-        if (ev->slot.answered)
+        if (ev->slot.answered && !s->probe_told)
             agent_say(p, true, "%s: somebody still answers for its address: waiting",
                       a->conf.slot[i].name);
+        s->probe_told = ev->slot.answered;
     }
 }
 

@@ -176,6 +176,7 @@ struct agent_slot {
     bool planned; /* LEAVING in good order: address on and lease kept until writes are blocked */
     enum probe_state probe;
     int64_t probe_retry;
+    bool probe_told;
     uint64_t serial, ended;
     int64_t lease_until; /* 0 none */
     int64_t promised_until;

@@ -32,6 +32,7 @@ void agent_take(struct agent *a, int64_t now, int slot, struct agent_plan *p)
     if (s->hold == HOLD_LEAVING)
         a->must_fence = a->must_kill = false;
     s->probe = a->order.probe && !s->showing ? PROBE_NEEDED : PROBE_CLEAR;
+    s->probe_told = false;
     s->hold = HOLD_WANTED;
     s->planned = false;
     s->serial = a->order.serial;

@@ -18,7 +18,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OBSERVE_MS = 250, OBSERVE_LIMIT_MS = 1000, RETRY_LEAST_MS = 20, RETRY_MOST_MS = 50 };
+enum {
+    OBSERVE_MS = 250,
+    OBSERVE_LIMIT_MS = 1000,
+    RETRY_LEAST_MS = 20,
+    RETRY_MOST_MS = 50,
+    PID_FILE_MS = 1000
+};
 
 struct agentd_process {
     struct agentd *d;
@@ -186,19 +192,32 @@ static bool look_line(const char *path, char *to, size_t size)
     return true;
 }
 
+static bool look_is_server(long pid)
+{
+    char text[64], path[64];
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    return look_line(path, text, sizeof text) &&
+           (strncmp(text, "mysqld", 6) == 0 || strncmp(text, "mariadbd", 8) == 0);
+}
+
 static void look_work(uv_work_t *w)
 {
     struct look *l = w->data;
-    char text[64], path[64];
+    char text[64];
     long pid;
 
     if (!look_line(l->path, text, sizeof text))
         return;
     pid = strtol(text, NULL, 10);
-    (void)snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-    if (pid > 1 && look_line(path, text, sizeof text) &&
-        (strncmp(text, "mysqld", 6) == 0 || strncmp(text, "mariadbd", 8) == 0))
+    if (pid > 1 && look_is_server(pid))
         l->pid = (pid_t)pid;
+}
+
+/* Who listens at the socket is the server, but where systemd opened it for the server. */
+static pid_t server_pid(const struct mydb_facts *f)
+{
+    return f->pid == 1 && !look_is_server(1) ? 0 : f->pid;
 }
 
 static void server_is_up(struct agentd *d, pid_t pid);
@@ -208,11 +227,24 @@ static void look_done(uv_work_t *w, int status)
     struct look *l = w->data;
     struct agentd *d = l->d;
     pid_t pid = status == 0 ? l->pid : 0;
+    bool waited_for = d->server.look == l;
 
     free(l);
     closer_sub(&d->closer);
+    if (!waited_for)
+        return;
+    d->server.look = NULL;
     if (!d->stopping)
         server_is_up(d, pid);
+}
+
+/* A hung disk keeps the pid, not what the server said. */
+static void look_on_limit(uv_timer_t *t)
+{
+    struct agentd *d = t->data;
+
+    d->server.look = NULL;
+    server_is_up(d, 0);
 }
 
 static void server_look(struct agentd *d, const char *pid_file)
@@ -224,8 +256,10 @@ static void server_look(struct agentd *d, const char *pid_file)
     l->work.data = l;
     (void)snprintf(l->path, sizeof l->path, "%s", pid_file);
     server_move(&d->server, SERVER_LOOKING);
+    d->server.look = l;
     closer_add(&d->closer);
     CHECK(uv_queue_work(&d->loop, &l->work, look_work, look_done) == 0);
+    timer_in(&d->server.timer, PID_FILE_MS, look_on_limit);
 }
 
 /* ---- its answers ---- */
@@ -258,6 +292,7 @@ static void server_is_up(struct agentd *d, pid_t pid)
 static void server_answered(struct agentd *d, const struct mydb_facts *f)
 {
     struct agentd_server *s = &d->server;
+    pid_t pid = server_pid(f);
     unsigned held;
 
     if (s->void_answer) {
@@ -268,8 +303,8 @@ static void server_answered(struct agentd *d, const struct mydb_facts *f)
     agentd_facts_of(d->conf, f, &s->facts, s->problem);
     if (s->problem[0] && log_allowed(&s->problem_limit, clock_boot_ms(), &held))
         log_warn(&d->log, "%s", s->problem);
-    if (f->pid)
-        server_is_up(d, f->pid);
+    if (pid)
+        server_is_up(d, pid);
     else if (s->fresh && f->pid_file && *f->pid_file)
         server_look(d, f->pid_file);
     else

@@ -57,28 +57,31 @@ static void agentd_on_patience(uv_timer_t *t)
     agentd_listen(d, "the server could not be made sure to be read-only in time, which goes on");
 }
 
-/* A machine that was paused is told so before a message from before the pause is believed. */
+/* A machine that was paused is told so before anything from before the pause is believed. */
 static void agentd_jump_first(struct agentd *d)
 {
     int64_t ms = jump_tick(&d->jump);
     struct agent_event ev = {.kind = AE_JUMP, .jump = {.ms = ms}};
 
-    if (ms)
-        agentd_step(d, &ev);
+    if (!ms)
+        return;
+    log_warn(&d->log, "the wall clock jumped by %lld ms", (long long)ms);
+    agentd_step(d, &ev);
 }
 
 static void agentd_rest(struct agentd *d)
 {
-    for (unsigned i = 0; i < d->notes; i++) {
-        struct agentd_note note = d->note[i];
+    while (d->notes) {
+        struct agentd_note note = d->note[0];
 
+        /* what its own plan notes comes behind it, and never in its place */
+        memmove(d->note, d->note + 1, --d->notes * sizeof *d->note);
         if (note.ev.kind == AE_JOB)
             note.ev.job.why = note.why;
         else
             note.ev.slot.why = note.why;
         agentd_step(d, &note.ev);
     }
-    d->notes = 0;
 }
 
 void agentd_feed(struct agentd *d, struct agent_event *ev)
@@ -94,7 +97,7 @@ void agentd_feed(struct agentd *d, struct agent_event *ev)
         agentd_step(d, &late);
         agentd_rest(d);
     }
-    if (ev->kind == AE_MONITOR || ev->kind == AE_PROMISE)
+    if (ev->kind != AE_START && ev->kind != AE_JUMP)
         agentd_jump_first(d);
     agentd_step(d, ev);
     agentd_rest(d);

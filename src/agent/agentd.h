@@ -89,6 +89,7 @@ struct agentd_addresses {
 };
 
 struct agentd_process;
+struct look;
 enum server_state { SERVER_PAUSE, SERVER_ASKED, SERVER_LOOKING, SERVER_N };
 struct agentd_server {
     enum server_state state;
@@ -99,6 +100,7 @@ struct agentd_server {
     bool void_answer; /* the question was put before a job ended: its answer doesn't count */
     enum mysqld known;
     pid_t pid;                      /* 0 unknown */
+    struct look *look;              /* for its pid, waited for; NULL none */
     pid_t gone;                     /* seen to exit: its answers are from before */
     struct agentd_process *process; /* watched; NULL none */
     struct agent_facts facts;

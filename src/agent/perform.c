@@ -50,6 +50,8 @@ static void perform_ask(struct agentd *d, const struct agent_action *a)
 static void perform_promise(struct agentd *d, const struct agent_action *a)
 {
     CHECK(a->host >= 0 && a->host < HOSTS_MAX);
+    if (d->keep.record_again)
+        return; /* it would be forgotten with this process: it is asked for again */
     d->out.kind = MSG_PROMISE;
     d->out.promise = a->promise;
     agentd_links_send(d, d->links.asked_by[a->host]);

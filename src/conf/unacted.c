@@ -6,6 +6,12 @@
 #include <string.h>
 
 #define IN_A_ROLE "holds for the whole cluster and has no effect in a role; write it under failover"
+#define NOT_ASKED                                                                                  \
+    "is read, but this version doesn't ask it: the next writer gets whatever can still be "        \
+    "reached, and what can't is told"
+#define NO_RESORT                                                                                  \
+    "is read, but this version does as with none: where no host is fit, nobody has the address"
+#define ONE_CHANNEL "is read, but this version handles the channel without a name only"
 
 static const struct unacted {
     const char *where; /* a path of keys; * is any one key */
@@ -18,8 +24,14 @@ static const struct unacted {
     {"failover.kill_host", NULL, "is read, but this version calls no such program yet"},
     {"failover.ping_ips", NULL, "is read, but this version pings none of them yet"},
     {"failover.on_monitor_loss", "keep", "is read, but this version does not act on keep yet"},
-    {"roles.*.failover.on_monitor_loss", "keep",
-     "is read, but this version does not act on keep yet"},
+    {"failover.data_loss", "never", NOT_ASKED},
+    {"failover.data_loss", "allow", NOT_ASKED},
+    {"roles.*.failover.data_loss", "never", NOT_ASKED},
+    {"roles.*.failover.data_loss", "allow", NOT_ASKED},
+    {"roles.*.last_resort", "writer", NO_RESORT},
+    {"roles.*.last_resort", "keep", NO_RESORT},
+    {"mysql.replication.channel", NULL, ONE_CHANNEL},
+    {"hosts.*.mysql.replication.channel", NULL, ONE_CHANNEL},
     {"mysql.replication.gtid", "off", "is read, but this version replicates with GTID only"},
     {"mysql.replication.gtid", "false", "is read, but this version replicates with GTID only"},
     {"hosts.*.mysql.replication.gtid", "off",
@@ -28,7 +40,9 @@ static const struct unacted {
      "is read, but this version replicates with GTID only"},
     /* not a matter of the version: roles.c leaves these as the cluster has them */
     {"roles.*.failover.mode", NULL, IN_A_ROLE},
+    {"roles.*.failover.lease", NULL, IN_A_ROLE},
     {"roles.*.failover.gate", NULL, IN_A_ROLE},
+    {"roles.*.failover.on_monitor_loss", NULL, IN_A_ROLE},
     {"roles.*.failover.auto_set_online", NULL, IN_A_ROLE},
     {"roles.*.failover.flap_count", NULL, IN_A_ROLE},
     {"roles.*.failover.flap_duration", NULL, IN_A_ROLE},

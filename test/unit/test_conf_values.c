@@ -253,6 +253,40 @@ static void what_is_not_acted_on_is_said(void **state)
     conf_free(c);
 }
 
+static void what_is_not_acted_on_deeper_in(void **state)
+{
+    static const char *const said[] = {
+        ": failover.data_loss: is read, but",
+        ": roles.writer.failover.data_loss: is read, but",
+        ": roles.reader.last_resort: is read, but",
+        ": hosts.db1.mysql.replication.channel: is read, but",
+        ": roles.writer.failover.lease: holds for the whole",
+        ": roles.writer.failover.on_monitor_loss: holds for the whole",
+    };
+    struct conf *c = parse(
+        "cluster: shop\nkey_file: k\nmonitors: { mon1: { address: 10.0.0.1 } }\n"
+        "mysql:\n  monitor: { user: m, password: x }\n  agent: { user: a, password: x }\n"
+        "  replication: { user: r, password: x }\n"
+        "hosts:\n"
+        "  db1: { address: 10.0.0.11, mode: master, mysql: { replication: { channel: c } } }\n"
+        "roles:\n"
+        "  writer: { mode: exclusive, hosts: [db1], ips: [10.0.0.100/24], failover: {\n"
+        "    lease: 1s, on_monitor_loss: fence, data_loss: allow } }\n"
+        "  reader: { mode: balanced, hosts: [db1], ips: [10.0.0.101/24], last_resort: keep }\n"
+        "active_master_role: writer\n"
+        "failover: { data_loss: never, on_monitor_loss: fence }\n");
+
+    (void)state;
+    assert_int_equal(c->warnings.n, ARRAY_LEN(said));
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        bool found = false;
+        for (size_t k = 0; k < c->warnings.n; k++)
+            found |= strstr(c->warnings.at[k].text, said[i]) != NULL;
+        assert_true(found);
+    }
+    conf_free(c);
+}
+
 static void what_is_off_is_not_complained_about(void **state)
 {
     struct conf *c = parse(HEAD REST "failover: { kill_host: \"\", ping_ips: [], gate: lifetime, "
@@ -309,6 +343,7 @@ int main(void)
         cmocka_unit_test(logins_may_stand_in_the_hosts_only),
         cmocka_unit_test(roles_in_full),
         cmocka_unit_test(what_is_not_acted_on_is_said),
+        cmocka_unit_test(what_is_not_acted_on_deeper_in),
         cmocka_unit_test(what_is_off_is_not_complained_about),
         cmocka_unit_test(names_of_values),
         cmocka_unit_test(the_examples_are_right),

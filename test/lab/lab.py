@@ -18,6 +18,7 @@ from .host import Host
 from .net import Switch
 
 WRITER, READERS = '10.77.0.100', ['10.77.0.103', '10.77.0.104']
+WRITER6 = 'fd00:77::100'
 HOSTS = {'mon1': '10.77.0.1', 'db1': '10.77.0.11', 'db2': '10.77.0.12', 'db3': '10.77.0.13',
          'client': '10.77.0.50'}
 POLL_S = 0.01
@@ -34,6 +35,11 @@ def out(gate='nft'):
 
 class Failure(AssertionError):
     """A scenario's expectation that did not come true."""
+
+
+def address6(address):
+    """A host's IPv6 address: that of 10.77.0.11 is fd00:77::11."""
+    return 'fd00:77::' + address.split('.')[-1]
 
 
 def flow(value):
@@ -70,6 +76,7 @@ class Lab:
         self.config = os.path.join(self.directory, 'cluster.yaml')
         self.namespaces, self.hosts, self.clients, self.marks = {}, {}, [], []
         self.recorder = self.switch = None
+        self.ipv6 = False
         self.inodes, self.rows, self.began = set(), 0, now()
 
     # making
@@ -92,8 +99,9 @@ class Lab:
     def make_network(self, more_hosts=None, client_addresses=()):
         self.switch = Switch(self.make_namespace('switch'))
         for name, address in {**HOSTS, **(more_hosts or {})}.items():
+            more = [address6(address)] if self.ipv6 else []
             self.hosts[name] = Host(self, name, address, int(address.split('.')[-1]),
-                                    client_addresses if name == 'client' else ())
+                                    more + list(client_addresses if name == 'client' else ()))
 
     def start_servers(self):
         """Three servers; db1 and db2 replicate from each other, db3 from db1; db1 is writable."""
@@ -135,7 +143,8 @@ class Lab:
                 'db3': {'address': HOSTS['db3'], 'mode': 'replica'},
             },
             'roles': {
-                'writer': {'mode': 'exclusive', 'hosts': ['db1', 'db2'], 'ips': [f'{WRITER}/24']},
+                'writer': {'mode': 'exclusive', 'hosts': ['db1', 'db2'],
+                           'ips': [f'{WRITER}/24', *([f'{WRITER6}/64'] if self.ipv6 else [])]},
                 'reader': {'mode': 'balanced', 'hosts': ['db1', 'db2', 'db3'],
                            'ips': [f'{ip}/24' for ip in READERS]},
             },
@@ -163,10 +172,11 @@ class Lab:
             f.write(yaml(self.cluster(**overrides)))
 
     def start_recorder(self):
-        plan = {'client': {'holder': self.namespace('client').holder, 'address': HOSTS['client']},
+        plan = {'client': {'holder': self.namespace('client').holder, 'address': HOSTS['client'],
+                           'address6': address6(HOSTS['client'])},
                 'hosts': {h.name: {'holder': h.ns.holder, 'address': h.address,
                                    'socket': h.socket, 'id': h.id} for h in self.dbs()},
-                'ips': [WRITER, *READERS], 'ips_reached': [WRITER], 'period_ms': 10}
+                'ips': self.ips(), 'ips_reached': self.writer_ips(), 'period_ms': 10}
         here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         env = {**os.environ, 'PYTHONPATH': here}
         env.update([self.mark_env.split('=', 1)])
@@ -178,8 +188,17 @@ class Lab:
         if self.recorder.stdout.readline().strip() != 'ready':
             raise Failure('the recorder did not start')
 
-    def start(self, hamm=True, more_hosts=None, client_addresses=(), **overrides):
-        """Everything up: servers, recorder, agents and monitor, all hosts ONLINE, db1 writer."""
+    def writer_ips(self):
+        return [WRITER, *([WRITER6] if self.ipv6 else [])]
+
+    def ips(self):
+        return [*self.writer_ips(), *READERS]
+
+    def start(self, hamm=True, more_hosts=None, client_addresses=(), ipv6=False, **overrides):
+        """Everything up: servers, recorder, agents and monitor, all hosts ONLINE, db1 writer.
+
+        ipv6: every host has an address of that kind too, and so has the writer role."""
+        self.ipv6 = ipv6
         if hamm and not os.access(self.hamm, os.X_OK):
             raise Failure(f'{self.hamm}: no such program; build it first')
         self.make_network(more_hosts, client_addresses)
@@ -367,9 +386,10 @@ class Lab:
 
     def assert_safe(self):
         """The promise that every scenario checks."""
-        for ip in (WRITER, *READERS):
+        for ip in self.ips():
             self.assert_never_two_holders(ip)
-        self.assert_never_two_writers()
+        for ip in self.writer_ips():
+            self.assert_never_two_writers(ip)
 
     def when(self, host, text, after=0.0):
         """When the recorder noted this about the host, first after that time; None if never."""

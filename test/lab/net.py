@@ -34,7 +34,8 @@ link set {name} master {BRIDGE}
 link set {name} up
 ''')
         self._in('ip', '-batch', '-', net=namespace.holder, text='link set eth0 up\n' + ''.join(
-            f'addr add {a}/24 dev eth0\n' for a in (address, *more)))
+            f'addr add {a}/64 dev eth0 nodad\n' if ':' in a else f'addr add {a}/24 dev eth0\n'
+            for a in (address, *more)))
 
     def cut(self, name):
         """The cable is pulled: both ends lose their carrier."""

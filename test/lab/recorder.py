@@ -10,6 +10,7 @@ Each period it
   * sends an ICMP echo for the address straight to every host's hardware address: a host that
     answers is reached by a client with an old ARP entry, whoever wins ARP ("icmp");
   * asks every server for read_only, by its socket: "writable" when it is 0.
+IPv6 addresses are asked for by neighbour solicitation; the answers count as "arp" too.
 And it notes what netlink says about addresses on each host ("address").
 
 A span [first, last] says that this was seen at first, at last and each time between; it ends
@@ -31,8 +32,10 @@ from lab.ns import inside_net
 from lab.server import connect
 
 SPAN_S = 0.06
-ETH_P_ARP, ETH_P_IP, BROADCAST = 0x0806, 0x0800, b'\xff' * 6
-RTMGRP_IPV4_IFADDR, RTM_NEWADDR, RTM_DELADDR, IFA_LOCAL = 0x10, 20, 21, 2
+ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, BROADCAST = 0x0806, 0x0800, 0x86dd, b'\xff' * 6
+RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTM_NEWADDR, RTM_DELADDR = 0x10, 0x100, 20, 21
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+ND_SOLICIT, ND_ADVERT, ECHO6, ECHO6_REPLY = 135, 136, 128, 129
 ECHO_ID = 0x6c62
 
 
@@ -72,10 +75,10 @@ def packet_socket(holder, protocol):
     return s
 
 
-def only_icmp(s):
-    """Lets only IPv4 frames with protocol ICMP through: ldb [23]; jeq #1; ret all; ret none."""
+def only(s, offset, protocol):
+    """Lets only frames with that protocol through: ldb [offset]; jeq; ret all; ret none."""
     program = b''.join(struct.pack('HBBI', *i) for i in (
-        (0x30, 0, 0, 23), (0x15, 0, 1, 1), (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0)))
+        (0x30, 0, 0, offset), (0x15, 0, 1, protocol), (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0)))
     kept = ctypes.create_string_buffer(program)
     s.setsockopt(socket.SOL_SOCKET, 26, struct.pack('HxxxxxxP', 4, ctypes.addressof(kept)))
 
@@ -100,15 +103,52 @@ def echo_request(mac, address, to_mac, ip):
     return to_mac + mac + struct.pack('!H', ETH_P_IP) + head + icmp
 
 
+def frame6(mac, address, to_mac, to, icmp):
+    """An ICMPv6 message (with a checksum of 0) as a frame."""
+    ends = socket.inet_pton(socket.AF_INET6, address) + to
+    sum_ = checksum(ends + struct.pack('!II', len(icmp), 58) + icmp)
+    return (to_mac + mac + struct.pack('!HIHBB', ETH_P_IPV6, 0x60000000, len(icmp), 58, 255) +
+            ends + icmp[:2] + struct.pack('!H', sum_) + icmp[4:])
+
+
+def solicitation(mac, address, ip):
+    target = socket.inet_pton(socket.AF_INET6, ip)
+    group = bytes.fromhex('ff0200000000000000000001ff') + target[13:]
+    return frame6(mac, address, b'\x33\x33' + group[12:], group,
+                  struct.pack('!BBHI', ND_SOLICIT, 0, 0, 0) + target + b'\1\1' + mac)
+
+
+def echo6_request(mac, address, to_mac, ip):
+    return frame6(mac, address, to_mac, socket.inet_pton(socket.AF_INET6, ip),
+                  struct.pack('!BBHHH', ECHO6, 0, 0, ECHO_ID, 1))
+
+
+def heard6(record, frame, t, mac, hosts, ips):
+    """A frame of ICMPv6: an answer to one of the two above?"""
+    if len(frame) < 62 or frame[:6] != mac:
+        return
+    kind, who = frame[54], hosts.get(frame[6:12], frame[6:12].hex(':'))
+    if kind == ND_ADVERT and len(frame) >= 78:
+        ip = socket.inet_ntop(socket.AF_INET6, frame[62:78])
+        if ip in ips:
+            record.seen('arp', ip, who, t, t)
+    elif kind == ECHO6_REPLY and frame[58:60] == struct.pack('!H', ECHO_ID):
+        record.seen('icmp', socket.inet_ntop(socket.AF_INET6, frame[22:38]), who, t, t)
+
+
 def watch_network(record, plan):
     me = plan['client']
     mac = bytes.fromhex(mac_of(me['address']).replace(':', ''))
     hosts = {bytes.fromhex(mac_of(h['address']).replace(':', '')): name
              for name, h in plan['hosts'].items()}
     arp, icmp = packet_socket(me['holder'], ETH_P_ARP), packet_socket(me['holder'], ETH_P_IP)
-    only_icmp(icmp)
-    probes = [(arp, arp_request(mac, me['address'], ip)) for ip in plan['ips']]
-    probes += [(icmp, echo_request(mac, me['address'], to, ip))
+    only(icmp, 23, 1)
+    icmp6 = packet_socket(me['holder'], ETH_P_IPV6)
+    only(icmp6, 20, 58)
+    probes = [(icmp6, solicitation(mac, me['address6'], ip)) if ':' in ip else
+              (arp, arp_request(mac, me['address'], ip)) for ip in plan['ips']]
+    probes += [(icmp6, echo6_request(mac, me['address6'], to, ip)) if ':' in ip else
+               (icmp, echo_request(mac, me['address'], to, ip))
                for ip in plan['ips_reached'] for to in hosts]
     period, due, announced = plan['period_ms'] / 1000, now(), {}
     while True:
@@ -117,7 +157,7 @@ def watch_network(record, plan):
                 s.send(frame)
             record.rounds += 1
             due = max(due + period, now())
-        ready, _, _ = select.select([arp, icmp], [], [], max(0, due - now()))
+        ready, _, _ = select.select([arp, icmp, icmp6], [], [], max(0, due - now()))
         for s in ready:
             frame, t = s.recv(2048), now()
             if s is arp and len(frame) >= 42:
@@ -130,6 +170,8 @@ def watch_network(record, plan):
                 elif frame[28:32] == frame[38:42] and t - announced.get((ip, who), 0) > 3:
                     announced[ip, who] = t
                     record.event(who, f'announces {ip}', t)
+            elif s is icmp6:
+                heard6(record, frame, t, mac, hosts, plan['ips'])
             elif s is icmp and len(frame) >= 42 and frame[:6] == mac and frame[34] == 0:
                 if frame[38:40] == struct.pack('!H', ECHO_ID):
                     ip = socket.inet_ntoa(frame[26:30])
@@ -165,17 +207,20 @@ def watch_server(record, name, host, period):
 def watch_addresses(record, name, host):
     with inside_net(host['holder']):
         s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-        s.bind((0, RTMGRP_IPV4_IFADDR))
+        s.bind((0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
     there = set()
     while True:
         data, t = s.recv(65536), now()
         while len(data) >= 16:
             length, kind = struct.unpack_from('=IH', data)
+            family, where = data[16], IFA_ADDRESS
+            if family == socket.AF_INET:
+                where = IFA_LOCAL
             at = 24  # header and struct ifaddrmsg
             while at + 4 <= length:
                 size, what = struct.unpack_from('=HH', data, at)
-                if what == IFA_LOCAL:
-                    ip = socket.inet_ntoa(data[at + 4:at + 8])
+                if what == where:
+                    ip = socket.inet_ntop(family, data[at + 4:at + size])
                     if kind == RTM_NEWADDR and ip not in there:
                         there.add(ip)
                         record.event(name, f'address + {ip}', t)

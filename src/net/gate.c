@@ -3,17 +3,16 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "net/nfset.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
+#include <linux/netfilter.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define GATE_TEXT_MAX 65536
+#define GATE_TEXT_MAX 131072
 #define GATE_LATE_MS  10 /* of the 50 ms of slack that others wait beyond a lease */
 #define GATE_TRIES    3
 
@@ -58,35 +57,40 @@ static const char rules[] =
     "flush set inet %1$s role_nd\n"
     "flush set arp %1$s role4\n";
 
-/* Which sets an address stands in. */
-struct place {
-    const char *family, *set;
-    bool target; /* written as a number */
+/* The sets an address stands in. */
+static const struct place {
+    int family;             /* of the table */
+    const char *table_kind; /* the same for nft */
+    const char *role, *held;
+    int key;
+    bool number; /* nft wants the address as a number there */
+} places[] = {
+    {NFPROTO_INET, "inet", "role4", "held4", AF_INET, false},
+    {NFPROTO_ARP, "arp", "role4", "held4", AF_INET, false},
+    {NFPROTO_INET, "inet", "role6", "held6", AF_INET6, false},
+    {NFPROTO_INET, "inet", "role_nd", "held_nd", AF_INET6, true},
 };
-static const struct place places4[] = {{"inet", "4", false}, {"arp", "4", false}};
-static const struct place places6[] = {{"inet", "6", false}, {"inet", "_nd", true}};
 
-static const struct place *places_of(const struct ip *ip)
+static struct nfset held_set(const struct gate *g, const struct place *p)
 {
-    return ip->family == AF_INET ? places4 : places6;
+    return (struct nfset){.family = p->family, .table = g->table, .name = p->held, .key = p->key};
 }
 
-static void add_element(struct buf *b, const char *verb, const struct gate *g,
-                        const struct place *p, const char *kind, const struct ip *ip,
-                        int64_t timeout_ms)
+static void add_role(struct buf *b, const struct gate *g, const struct place *p,
+                     const struct ip *ip)
 {
     char text[IP_TEXT_MAX];
 
-    buf_addf(b, "%s element %s %s %s%s { ", verb, p->family, g->table, kind, p->set);
-    if (p->target) {
+    if (ip->family != p->key)
+        return;
+    buf_addf(b, "add element %s %s %s { ", p->table_kind, g->table, p->role);
+    if (p->number) {
         buf_addf(b, "0x");
         for (unsigned i = 0; i < ip_len(ip); i++)
             buf_addf(b, "%02x", ip->at[i]);
     } else {
         buf_addf(b, "%s", ip_text(ip, text));
     }
-    if (timeout_ms > 0)
-        buf_addf(b, " timeout %lldms", (long long)timeout_ms);
     buf_addf(b, " }\n");
 }
 
@@ -110,25 +114,22 @@ static int gate_error(struct gate *g, const char *what, struct err *e)
 static int gate_run(struct gate *g, struct buf *b, const char *what, struct err *e)
 {
     CHECK(g->nft && !b->full);
-    if (nft_run_cmd_from_buffer(g->nft, b->at) != 0) {
-        gate_error(g, what, e);
-        (void)nft_ctx_get_output_buffer(g->nft);
-        return e->code;
-    }
-    return 0;
+    return nft_run_cmd_from_buffer(g->nft, b->at) == 0 ? 0 : gate_error(g, what, e);
 }
 
 static int gate_handle(struct gate *g, struct err *e)
 {
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-
-    /* libnftables ends the process if it cannot have this socket: so it is tried first. */
-    if (fd < 0)
-        return err_set(e, -EOPNOTSUPP, "gate: netfilter's netlink: %s", strerror(errno));
-    close(fd);
+    /* libnftables ends the process if it cannot have such a socket: so ours comes first. */
+    if (nl_open(&g->nl, NETLINK_NETFILTER, e) < 0) {
+        e->code = -EOPNOTSUPP;
+        return err_wrap(e, "gate");
+    }
     g->nft = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!g->nft || nft_ctx_buffer_error(g->nft) != 0 || nft_ctx_buffer_output(g->nft) != 0) {
-        gate_close(g);
+    if (!g->nft || nft_ctx_buffer_error(g->nft) != 0) {
+        if (g->nft)
+            nft_ctx_free(g->nft);
+        g->nft = NULL;
+        nl_close(&g->nl);
         return err_set(e, -ENOMEM, "gate: libnftables cannot be started");
     }
     return 0;
@@ -138,8 +139,8 @@ static void add_rules(struct buf *b, const struct gate *g)
 {
     buf_addf(b, rules, g->table);
     for (size_t i = 0; i < g->role_n; i++)
-        for (unsigned p = 0; p < 2; p++)
-            add_element(b, "add", g, &places_of(&g->role[i])[p], "role", &g->role[i], 0);
+        for (unsigned p = 0; p < ARRAY_LEN(places); p++)
+            add_role(b, g, &places[p], &g->role[i]);
 }
 
 static void add_removal(struct buf *b, const struct gate *g)
@@ -167,9 +168,6 @@ int gate_probe(struct err *e)
     g.role[1] = v6;
     g.role_n = 2;
     add_rules(&b, &g);
-    for (size_t i = 0; i < g.role_n; i++)
-        for (unsigned p = 0; p < 2; p++)
-            add_element(&b, "add", &g, &places_of(&g.role[i])[p], "held", &g.role[i], 1000);
     add_removal(&b, &g);
     rc = gate_run(&g, &b, "nf_tables do not work here", e);
     gate_close(&g);
@@ -178,7 +176,7 @@ int gate_probe(struct err *e)
 
 int gate_install(struct gate *g, struct err *e)
 {
-    auto_buf b = BUF(GATE_TEXT_MAX * 4);
+    auto_buf b = BUF(GATE_TEXT_MAX);
 
     add_rules(&b, g);
     return gate_run(g, &b, "install the rules", e);
@@ -195,7 +193,8 @@ int gate_open(struct gate *g, const char *cluster, const struct ip *role, size_t
     for (char *at = g->table; *at; at++)
         if (*at == '-')
             *at = '_';
-    memcpy(g->role, role, n * sizeof *role);
+    if (n)
+        memcpy(g->role, role, n * sizeof *role);
     g->role_n = n;
     if (gate_handle(g, e) < 0)
         return e->code;
@@ -210,112 +209,100 @@ int gate_open(struct gate *g, const char *cluster, const struct ip *role, size_t
  * makes the delete succeed whether the element is there, has just run out, or never was; until
  * the transaction is committed nothing of it is in force. */
 static int gate_set(struct gate *g, const struct ip *at, size_t n, int64_t timeout_ms,
-                    bool install_first, struct err *e)
+                    struct err *e)
 {
-    auto_buf b = BUF(GATE_TEXT_MAX * 4);
+    struct nfset_batch b;
 
-    CHECK(n <= GATE_ADDR_MAX);
-    if (install_first)
-        add_rules(&b, g);
-    for (size_t i = 0; i < n; i++) {
-        for (unsigned p = 0; p < 2; p++) {
-            const struct place *place = &places_of(&at[i])[p];
+    CHECK(g->nft && n > 0 && n <= GATE_ADDR_MAX);
+    nfset_begin(&b, &g->nl);
+    for (unsigned p = 0; p < ARRAY_LEN(places); p++) {
+        struct nfset s = held_set(g, &places[p]);
+        size_t wanted = 0;
 
-            add_element(&b, "add", g, place, "held", &at[i], 0);
-            add_element(&b, "delete", g, place, "held", &at[i], 0);
-            if (timeout_ms > 0)
-                add_element(&b, "add", g, place, "held", &at[i], timeout_ms);
-        }
+        for (size_t i = 0; i < n; i++)
+            wanted += at[i].family == s.key;
+        if (wanted == 0)
+            continue;
+        nfset_add(&b, &s, at, n, 0);
+        nfset_del(&b, &s, at, n);
+        if (timeout_ms > 0)
+            nfset_add(&b, &s, at, n, timeout_ms);
     }
-    return gate_run(g, &b, timeout_ms > 0 ? "hold" : "drop", e);
+    if (nfset_commit(&b, &g->nl, e) < 0)
+        return err_wrap(e, "gate: %s", timeout_ms > 0 ? "hold" : "drop");
+    return 0;
 }
 
 int gate_drop(struct gate *g, const struct ip *at, size_t n, struct err *e)
 {
-    return gate_set(g, at, n, 0, false, e);
+    int rc = gate_set(g, at, n, 0, e);
+
+    if (rc != -ENOENT)
+        return rc;
+    /* One table gone may mean the other is there, with the address held. */
+    if (gate_install(g, e) < 0)
+        return e->code;
+    g->reinstalled++;
+    return gate_set(g, at, n, 0, e);
 }
 
 int gate_hold(struct gate *g, const struct ip *at, size_t n, int64_t until_ms, struct err *e)
 {
-    struct err ignored = {0};
+    /* Late once is a process that was stopped: the same again. Late twice is a slow host: what it
+     * takes at least is taken off beforehand. */
+    int64_t slow_ms = 0, fastest_ms = INT64_MAX;
+    struct err trouble = {0};
 
     for (unsigned i = 0; i < GATE_TRIES; i++) {
-        int64_t began_ms = clock_boot_ms();
+        int64_t began_ms = clock_boot_ms(), left_ms = until_ms - began_ms - slow_ms;
+        int64_t took_ms;
 
-        if (began_ms >= until_ms)
+        if (left_ms <= 0)
             break;
-        if (gate_set(g, at, n, until_ms - began_ms, false, e) < 0) {
-            if (e->code != -ENOENT)
+        if (gate_set(g, at, n, left_ms, e) < 0) {
+            if (i > 0 && gate_drop(g, at, n, &trouble) < 0) /* what came late must not stay */
+                return err_wrap(e, "it cannot be shut (%s)", trouble.msg);
+            if (e->code != -ENOENT || i > 0)
                 return e->code;
-            if (gate_set(g, at, n, until_ms - began_ms, true, e) < 0)
+            if (gate_install(g, e) < 0)
                 return e->code;
             g->reinstalled++;
+            continue;
         }
-        /* The elements end as much after until_ms as we were late in telling the kernel. */
-        if (clock_boot_ms() - began_ms <= GATE_LATE_MS)
+        /* At worst the kernel counts from just now. */
+        took_ms = clock_boot_ms() - began_ms;
+        if (took_ms - slow_ms <= GATE_LATE_MS)
             return 0;
+        fastest_ms = took_ms < fastest_ms ? took_ms : fastest_ms;
+        if (i > 0)
+            slow_ms = fastest_ms;
     }
-    if (gate_drop(g, at, n, &ignored) < 0)
-        return err_set(e, -ETIME, "gate: the lease is over, and it cannot be closed: %s",
-                       ignored.msg);
-    return err_set(e, -ETIME, "gate: the lease is over");
-}
-
-/* "1h2m3s456ms" as nft writes it; 0 if it is none. */
-static int64_t read_duration(const char *text)
-{
-    int64_t ms = 0;
-
-    for (;;) {
-        char *end;
-        unsigned long long value = strtoull(text, &end, 10);
-
-        if (end == text)
-            return ms;
-        if (strncmp(end, "ms", 2) == 0)
-            return ms + (int64_t)value;
-        switch (*end) {
-        case 'd':
-            ms += (int64_t)value * 86400000;
-            break;
-        case 'h':
-            ms += (int64_t)value * 3600000;
-            break;
-        case 'm':
-            ms += (int64_t)value * 60000;
-            break;
-        case 's':
-            ms += (int64_t)value * 1000;
-            break;
-        default:
-            return ms;
-        }
-        text = end + 1;
-    }
+    if (gate_drop(g, at, n, &trouble) < 0)
+        return err_set(e, -ETIME, "gate: the lease is over, and it cannot be shut: %s",
+                       trouble.msg);
+    return err_set(e, -ETIME,
+                   clock_boot_ms() >= until_ms ? "gate: the lease is over"
+                                               : "gate: this host is too slow to keep a lease");
 }
 
 int gate_held_ms(struct gate *g, const struct ip *at, int64_t *ms, struct err *e)
 {
-    auto_buf b = BUF(GATE_TEXT_MAX);
-    const char *out, *expires;
+    CHECK(g->nft);
+    for (unsigned p = 0; p < ARRAY_LEN(places); p++) {
+        struct nfset s = held_set(g, &places[p]);
 
-    add_element(&b, "get", g, &places_of(at)[0], "held", at, 0);
-    if (gate_run(g, &b, "look", e) < 0) {
-        if (e->code != -ENOENT)
-            return e->code;
-        *ms = 0;
-        return 0;
+        if (s.key == at->family) /* any of its sets: they are changed together */
+            return nfset_left_ms(&g->nl, &s, at, ms, e) < 0 ? err_wrap(e, "gate: look") : 0;
     }
-    out = nft_ctx_get_output_buffer(g->nft);
-    expires = strstr(out, " expires ");
-    *ms = expires ? read_duration(expires + strlen(" expires ")) : 0;
-    return 0;
+    return err_set(e, -EAFNOSUPPORT, "gate: neither an IPv4 nor an IPv6 address");
 }
 
 void gate_close(struct gate *g)
 {
-    if (g->nft)
-        nft_ctx_free(g->nft);
+    if (!g->nft)
+        return;
+    nft_ctx_free(g->nft);
+    nl_close(&g->nl);
     g->nft = NULL;
 }
 

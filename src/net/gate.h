@@ -7,11 +7,14 @@
  *   from it: packets, ARP and advertisements in its name are dropped (output)
  * Frames from packet sockets bypass the kernel's output hooks: who sends those asks first.
  * The tables outlive the process on purpose and are adopted by its next life.
- * A call is one or two transactions with this kernel, well under a millisecond. */
+ * Holding and dropping take tens of microseconds whatever else the firewall holds. Installing goes
+ * through libnftables, which reads all of it first: milliseconds, or tens of them beside a big one.
+ */
 #pragma once
 
 #include "base/err.h"
 #include "net/ip.h"
+#include "net/nl.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +25,8 @@
 struct nft_ctx;
 
 struct gate {
-    struct nft_ctx *nft; /* NULL: closed */
+    struct nft_ctx *nft; /* NULL: closed; for rules, which it writes best */
+    struct nl nl;        /* for held addresses, which want microseconds */
     char table[GATE_TABLE_MAX];
     struct ip role[GATE_ADDR_MAX];
     size_t role_n;

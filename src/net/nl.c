@@ -99,20 +99,39 @@ static int nl_verdict(const struct nlmsghdr *m, struct err *e)
                  : err_set(e, answer->error, "%s", strerror(-answer->error));
 }
 
-/* 1: go on reading; 0: all said; -EINTR: the dump changed under our eyes. */
-static int nl_read(struct nl *n, nl_fn each, void *ctx, bool *interrupted, struct err *e)
+static int nl_send(struct nl *n, const void *data, size_t len, struct err *e)
 {
-    _Alignas(struct nlmsghdr) char room[NL_ANSWER_MAX];
+    const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+    if (sendto(n->fd, data, len, 0, (const struct sockaddr *)&kernel, sizeof kernel) < 0)
+        return err_set(e, -errno, "netlink: %s", strerror(errno));
+    return 0;
+}
+
+/* One datagram of answers; its length, or a negative errno. */
+static ssize_t nl_recv(struct nl *n, void *room, size_t size, struct err *e)
+{
     ssize_t got;
 
     do
-        got = recv(n->fd, room, sizeof room, MSG_TRUNC);
+        got = recv(n->fd, room, size, MSG_TRUNC);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == EAGAIN ? err_set(e, -ETIMEDOUT, "no answer from the kernel")
                                : err_set(e, -errno, "netlink: %s", strerror(errno));
-    if ((size_t)got > sizeof room)
+    if ((size_t)got > size)
         return err_set(e, -EMSGSIZE, "netlink answer of %zd bytes", got);
+    return got;
+}
+
+/* 1: go on reading; 0: all said. */
+static int nl_read(struct nl *n, nl_fn each, void *ctx, bool *interrupted, struct err *e)
+{
+    _Alignas(struct nlmsghdr) char room[NL_ANSWER_MAX];
+    ssize_t got = nl_recv(n, room, sizeof room, e);
+
+    if (got < 0)
+        return (int)got;
     for (struct nlmsghdr *m = (struct nlmsghdr *)room; NLMSG_OK(m, (size_t)got);) {
         if (m->nlmsg_seq == n->seq) { /* else the rest of a request that was given up */
             *interrupted |= m->nlmsg_flags & NLM_F_DUMP_INTR;
@@ -127,9 +146,38 @@ static int nl_read(struct nl *n, nl_fn each, void *ctx, bool *interrupted, struc
     return 1;
 }
 
+int nl_batch(struct nl *n, const void *messages, size_t len, uint32_t first, uint32_t last,
+             struct err *e)
+{
+    _Alignas(struct nlmsghdr) char room[NL_ANSWER_MAX];
+    struct err refused = {0}, later = {0};
+
+    if (nl_send(n, messages, len, e) < 0)
+        return e->code;
+    for (;;) {
+        ssize_t got = nl_recv(n, room, sizeof room, e);
+
+        if (got < 0)
+            return (int)got;
+        for (struct nlmsghdr *m = (struct nlmsghdr *)room; NLMSG_OK(m, (size_t)got);) {
+            /* Refusals come in order, and those of the batch itself under its first number. */
+            if (m->nlmsg_type == NLMSG_ERROR && m->nlmsg_seq - first <= last - first) {
+                int rc = nl_verdict(m, refused.code ? &later : &refused);
+
+                if (m->nlmsg_seq == last || (rc < 0 && m->nlmsg_seq == first)) {
+                    if (refused.code)
+                        *e = refused;
+                    return refused.code;
+                }
+            }
+            got -= (ssize_t)NLMSG_ALIGN(m->nlmsg_len);
+            m = (struct nlmsghdr *)((char *)m + NLMSG_ALIGN(m->nlmsg_len));
+        }
+    }
+}
+
 int nl_ask(struct nl *n, struct nl_request *r, nl_fn each, void *ctx, struct err *e)
 {
-    const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     bool dump = (r->head.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 
     if (!dump)
@@ -139,9 +187,8 @@ int nl_ask(struct nl *n, struct nl_request *r, nl_fn each, void *ctx, struct err
         int rc;
 
         r->head.nlmsg_seq = ++n->seq;
-        if (sendto(n->fd, r, r->head.nlmsg_len, 0, (const struct sockaddr *)&kernel,
-                   sizeof kernel) < 0)
-            return err_set(e, -errno, "netlink: %s", strerror(errno));
+        if (nl_send(n, r, r->head.nlmsg_len, e) < 0)
+            return e->code;
         while ((rc = nl_read(n, each, ctx, &interrupted, e)) > 0)
             ;
         if (rc < 0 || !interrupted)

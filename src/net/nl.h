@@ -40,6 +40,11 @@ void nl_put(struct nl_request *r, unsigned type, const void *data, size_t len);
  * things twice. */
 int nl_ask(struct nl *n, struct nl_request *r, nl_fn each, void *ctx, struct err *e) MUST_CHECK;
 
+/* Sends several messages at once, a batch of nfnetlink numbered from `first` on, of which `last`
+ * asked for an acknowledgement. 0 if none of them was refused, else the first refusal. */
+int nl_batch(struct nl *n, const void *messages, size_t len, uint32_t first, uint32_t last,
+             struct err *e) MUST_CHECK;
+
 /* Walks attributes behind a family header of `head` bytes: the payload of `type` if it has at
  * least `least` bytes, else NULL. */
 const void *nl_attr(const struct nlmsghdr *m, size_t head, unsigned type, size_t least);

@@ -218,7 +218,7 @@ struct slot {
     int target;           /* who gets it then; -1: to be chosen */
     bool forced;          /* given by the operator's force: the host's state doesn't matter */
     bool fence;           /* releasing at once, not in good order */
-    bool arrived;         /* the holder was seen open for writes, or was found holding */
+    bool arrived;         /* the holder was seen to hold it (open for writes) */
     bool probe;           /* taken after silence: ask the network first */
     int last;             /* who held it before; -1 nobody */
     bool pinned;          /* put there by move-role: balancing leaves it */

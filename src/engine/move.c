@@ -118,8 +118,6 @@ void move_released(struct engine *e, int s, int from, bool silent)
               silent                ? ": its lease is surely over"
               : slot_writable(e, s) ? ", writes blocked"
                                     : "");
-    if (slot_writable(e, s) && e->host[from].report.facts && !silent)
-        memcpy(e->slot[s].reach, e->host[from].report.gtid, sizeof e->slot[s].reach);
     e->slot[s].target = m->phase == MOVE_BACK ? m->from : m->to;
     if (m->phase == MOVE_RELEASE)
         m->phase = MOVE_PROMOTE;

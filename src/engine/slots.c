@@ -25,13 +25,15 @@ static void slot_free(struct engine *e, int s, const char *how, bool silent, str
     if (slot_writable(e, s) && e->story.on && !e->story.released)
         e->story.released = e->now;
     x->holder = -1;
-    x->last = was;
     x->releasing = x->adopted = false;
     x->probe = silent;
-    x->reach[0] = 0;
-    if (slot_writable(e, s) && x->arrived && !x->fence && !silent &&
-        e->host[was].report.mysqld == MYSQLD_UP && e->host[was].report.facts)
-        memcpy(x->reach, e->host[was].report.gtid, sizeof x->reach);
+    if (x->arrived) { /* else who had it before still counts, and what there is to reach */
+        bool has_all = slot_writable(e, s) && !x->fence && !silent &&
+                       e->host[was].report.mysqld == MYSQLD_UP && e->host[was].report.facts;
+
+        x->last = was;
+        snprintf(x->reach, sizeof x->reach, "%s", has_all ? e->host[was].report.gtid : "");
+    }
     x->fence = x->arrived = false;
     move_released(e, s, was, silent);
 }
@@ -287,12 +289,20 @@ static void slot_too_slow(struct engine *e, int s, struct plan *p)
     }
 }
 
+static bool slot_arrived(const struct engine *e, int s)
+{
+    int h = e->slot[s].holder;
+    const struct report_slot *r = host_live(e, h) ? host_report_slot(e, h, s) : NULL;
+
+    return slot_writable(e, s) ? engine_writer(e) == h : r && r->hold == HOLD_HELD;
+}
+
 static void slot_held(struct engine *e, int s, struct plan *p)
 {
     struct slot *x = &e->slot[s];
     int h = x->holder;
 
-    x->arrived = x->arrived || x->adopted || (slot_writable(e, s) && engine_writer(e) == h);
+    x->arrived = x->arrived || x->adopted || slot_arrived(e, s);
 
     if (!x->host[h].maybe) {
         slot_free(e, s, "released", false, p);

@@ -30,7 +30,7 @@ static int64_t net_delay(struct sim *s, int from, int to)
 {
     int64_t us = sim_between(s, 100, 3 * MS);
 
-    if (sim_chance(s, 5))
+    if (sim_chance(s, 5) && s->kind != KIND_AGENT && s->kind != KIND_MONITOR)
         us += sim_between(s, 0, 250 * MS); /* sent once more */
     if (s->slow_until[from][to] > s->now)
         us += sim_between(s, 0, s->slow_us[from][to]);

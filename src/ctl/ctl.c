@@ -2,6 +2,7 @@
 #include "ctl/ctl.h"
 
 #include "ctl/find.h"
+#include "ctl/help.h"
 #include "ctl/render.h"
 #include "ctl/talk.h"
 #include "net/peer.h"
@@ -35,22 +36,6 @@ struct ctl {
     int code;
 };
 
-static void help(FILE *to)
-{
-    fprintf(to, "hamm ctl [-c FILE] [--cluster NAME] [--json] COMMAND\n\n"
-                "Asks the monitor of a cluster, or tells it something.\n\n"
-                "  -c, --config FILE   the cluster's configuration (default: the only one in "
-                "/etc/hamm)\n"
-                "      --cluster NAME  the cluster of /etc/hamm/NAME.yaml or /run/hamm/NAME.sock\n"
-                "      --json          the answer as JSON\n\n");
-    for (unsigned i = 0; i < COMMAND_N; i++)
-        fprintf(to, "  %s%s%s\n      %s\n", commands[i].name, *commands[i].takes ? " " : "",
-                commands[i].takes, commands[i].does);
-    fprintf(to, "\nExample:  hamm ctl status\n\n"
-                "Exit: 0 done, 1 refused or failed, 2 usage or configuration, 3 no monitor "
-                "reached,\n4 not authorised.\n");
-}
-
 /* --- the command line ----------------------------------------------------------------------- */
 
 static int bad_usage(const char *what, const char *word)
@@ -73,7 +58,7 @@ static int read_option(struct ctl *c, int argc, char **argv, int *i)
                                                            : NULL;
 
     if (is_option(word, "-h", "--help")) {
-        help(stdout);
+        help_command(stdout, c->command.n ? c->command.word[0] : "");
         return EXIT_DONE;
     }
     if (!strcmp(word, "--version")) {
@@ -119,11 +104,11 @@ static int read_line(struct ctl *c, int argc, char **argv)
     if (rc >= 0)
         return rc;
     if (!c->command.n) {
-        help(stderr);
+        help_all(stderr);
         return bad_usage("a command is missing", "");
     }
     if (!strcmp(c->command.word[0], "help")) {
-        help(stdout);
+        help_all(stdout);
         return EXIT_DONE;
     }
     c->command.json = c->json;
@@ -309,21 +294,26 @@ static int64_t patience(const struct ctl *c)
                  : MOVE_UNKNOWN_MS);
 }
 
+/* One line for each place that was tried; then what to do. */
 static int unreached(const struct ctl *c, const char *why_not_local, const struct err *e)
 {
     const char *cluster = *c->found.cluster ? c->found.cluster : "this cluster";
 
+    fprintf(stderr, "hamm ctl: no monitor of cluster %s answered\n", cluster);
+    if (*why_not_local)
+        fprintf(stderr, "  %s\n", why_not_local);
+    if (*e->msg)
+        fprintf(stderr, "  %s\n", e->msg);
     if (!c->found.conf)
         fprintf(stderr,
-                "hamm ctl: no monitor of cluster %s answered (%s%s): is `hamm monitor` running on "
-                "this machine? From another one, name the configuration with -c FILE\n",
-                cluster, why_not_local, e->msg);
+                "Is `hamm monitor` running on this machine (systemctl status hamm-monitor@%s)? "
+                "From\nanother one, name the configuration with -c FILE.\n",
+                cluster);
     else
         fprintf(stderr,
-                "hamm ctl: no monitor of cluster %s answered (%s%s%s): is `hamm monitor -c %s` "
-                "running there? Its log says why not\n",
-                cluster, why_not_local, *why_not_local && *e->msg ? "; " : "", e->msg,
-                c->found.file);
+                "Is `hamm monitor` running there (systemctl status hamm-monitor@%s)? Its log says "
+                "why not.\n",
+                cluster);
     return EXIT_UNREACHED;
 }
 

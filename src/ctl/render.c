@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { CELL = 80, GTID_SHOWN = 30, WHY_SHOWN = 4, INDENT = 6 };
+enum { CELL = 80, GTID_SHOWN = 30, WHY_SHOWN = 6, INDENT = 6 };
 
 enum column {
     C_HOST,
@@ -40,6 +40,7 @@ struct page {
     struct buf *out;
     bool colour;
     int64_t now_ms; /* of the monitor's clock */
+    const char *cluster, *writer;
     int width[C_N];
 };
 
@@ -109,14 +110,38 @@ static void shorten(char to[CELL], const char *gtid)
         snprintf(to, CELL, "%.*s..%s", head, gtid, gtid + len - tail);
 }
 
-static void lag_cell(char to[CELL], const json_t *host)
+/* It has a source, and neither receives nor applies. */
+static bool stopped(const json_t *host)
+{
+    return !strcmp(str(host, "receiver"), "no") && json_is_false(json_object_get(host, "applier"));
+}
+
+/* Replication of a writer stands still on purpose: then it has no source worth a word. */
+static const char *source_of(const struct page *p, const json_t *host)
+{
+    return stopped(host) && !strcmp(str(host, "name"), p->writer) ? "" : str(host, "source");
+}
+
+static void source_cell(char to[CELL], const struct page *p, const json_t *host)
+{
+    const char *source = source_of(p, host), *receiver = str(host, "receiver");
+    const char *how = stopped(host)                                     ? " (stopped)"
+                      : !strcmp(receiver, "no")                         ? " (not received)"
+                      : json_is_false(json_object_get(host, "applier")) ? " (not applied)"
+                      : !strcmp(receiver, "connecting")                 ? " (connecting)"
+                                                                        : "";
+
+    snprintf(to, CELL, "%s%s", *source ? source : "-", *source ? how : "");
+}
+
+static void lag_cell(char to[CELL], const struct page *p, const json_t *host)
 {
     const json_t *lag = json_object_get(host, "lag_s");
 
     if (json_is_number(lag))
         snprintf(to, CELL, json_is_real(lag) ? "%.1fs" : "%.0fs", json_number_value(lag));
     else
-        snprintf(to, CELL, "%s", *str(host, "source") ? "?" : "-");
+        snprintf(to, CELL, "%s", *source_of(p, host) ? "?" : "-");
 }
 
 static void roles_cell(char *to, size_t size, const json_t *host)
@@ -146,8 +171,8 @@ static void cells_of(const struct page *p, const json_t *host, char cell[C_N][CE
     snprintf(cell[C_SINCE], CELL, "%s", age(p, host, text));
     snprintf(cell[C_AGENT], CELL, "%s", str(host, "agent"));
     snprintf(cell[C_RO], CELL, "%s", !json_is_boolean(ro) ? "?" : json_is_true(ro) ? "yes" : "no");
-    lag_cell(cell[C_LAG], host);
-    snprintf(cell[C_SOURCE], CELL, "%s", *str(host, "source") ? str(host, "source") : "-");
+    lag_cell(cell[C_LAG], p, host);
+    source_cell(cell[C_SOURCE], p, host);
     shorten(cell[C_GTID], *str(host, "gtid") ? str(host, "gtid") : "-");
 }
 
@@ -190,6 +215,17 @@ static void note(struct page *p, const char *what, const char *text)
     buf_addf(p->out, ": %s\n", text);
 }
 
+/* The message of a check says its result once more in front. */
+static const char *message_of(const json_t *check)
+{
+    const char *message = str(check, "message"), *result = str(check, "result");
+    size_t len = strlen(result);
+
+    if (len && !strncmp(message, result, len) && !strncmp(message + len, ": ", 2))
+        message += len + 2;
+    return *message ? message : "no message";
+}
+
 static void check_notes(struct page *p, const json_t *host)
 {
     const char *name;
@@ -206,21 +242,51 @@ static void check_notes(struct page *p, const json_t *host)
             snprintf(what, sizeof what, "%s now %s", name, result);
         else
             continue;
-        note(p, what, *str(check, "message") ? str(check, "message") : "no message");
+        note(p, what, message_of(check));
     }
+}
+
+/* What to do; nothing where hamm does it. */
+static void next_step(char *to, size_t size, const struct page *p, const json_t *host)
+{
+    const char *state = str(host, "state"), *name = str(host, "name");
+
+    *to = 0;
+    if (strcmp(str(host, "agent"), "up"))
+        snprintf(to, size, "is the host up? There: systemctl status hamm-agent@%s", p->cluster);
+    else if (!strcmp(str(host, "mysqld"), "dead"))
+        snprintf(to, size, "start mysqld there; hamm makes it read-only and lets it back");
+    else if (!strcmp(state, "ADMIN_OFFLINE"))
+        snprintf(to, size, "when the maintenance is over: hamm ctl set-online %s", name);
+    else if (!strcmp(state, "AWAITING_RECOVERY"))
+        snprintf(to, size, "hamm ctl set-online %s", name);
+    else if (*str(host, "extra_gtid"))
+        snprintf(to, size,
+                 "save what is wanted of them (mariadb-binlog), then set %s up anew as a copy of "
+                 "the writer",
+                 name);
+    else if (!strcmp(state, "REPLICATION_FAIL"))
+        snprintf(to, size,
+                 "mend its replication (SHOW SLAVE STATUS there) or set it up anew; it is "
+                 "back by itself when it replicates");
 }
 
 static void host_notes(struct page *p, const json_t *host)
 {
+    char next[256];
+
     check_notes(p, host);
     if (!strcmp(str(host, "mysqld"), "dead"))
-        note(p, "mysqld", "its agent saw it end");
+        note(p, "mysqld",
+             *str(host, "mysqld_why") ? str(host, "mysqld_why") : "its agent saw it end");
     note(p, "problem", str(host, "problem"));
     note(p, "transactions nobody else has", str(host, "extra_gtid"));
     if (!strcmp(str(host, "gate"), "lifetime"))
         note(p, "gate", "no nf_tables there, the kernel ends leases by whole seconds");
     if (json_is_true(json_object_get(host, "flapping")))
-        note(p, "flapping", "it failed too often; hamm ctl set-online lets it back");
+        note(p, "flapping", "it failed too often and stays out until it is set online");
+    next_step(next, sizeof next, p, host);
+    note(p, "next", next);
 }
 
 /* --- the page ------------------------------------------------------------------------------- */
@@ -273,26 +339,25 @@ static void waiting(struct page *p, const json_t *root)
     }
 }
 
+/* The reasons stand one below the other. */
 static void verdict(struct page *p, const json_t *root, enum render_health health)
 {
+    const char *word = health == RENDER_WELL       ? "all well"
+                       : health == RENDER_DEGRADED ? "DEGRADED"
+                                                   : "NO WRITER";
     const json_t *why = json_object_get(root, "why");
     json_t *sentence;
     size_t i;
 
-    painted(p,
-            health == RENDER_WELL       ? GOOD
-            : health == RENDER_DEGRADED ? DOUBT
-                                        : BAD,
-            health == RENDER_WELL       ? "all well"
-            : health == RENDER_DEGRADED ? "DEGRADED"
-                                        : "NO WRITER");
+    painted(p, health == RENDER_WELL ? GOOD : health == RENDER_DEGRADED ? DOUBT : BAD, word);
     json_array_foreach(why, i, sentence)
     {
+        buf_addf(p->out, "%s%*s", i ? "\n" : ": ", i ? (int)strlen(word) + 2 : 0, "");
         if (i == WHY_SHOWN) {
-            buf_addf(p->out, "; and %zu more", json_array_size(why) - i);
+            buf_addf(p->out, "and %zu more", json_array_size(why) - i);
             break;
         }
-        buf_addf(p->out, "%s%s", i ? "; " : ": ", json_string_value(sentence));
+        buf_addf(p->out, "%s", json_string_value(sentence));
     }
     buf_addf(p->out, "\n");
 }
@@ -366,6 +431,8 @@ int render_status(struct buf *out, const char *json, size_t len, bool colour,
               : !strcmp(word, "degraded") ? RENDER_DEGRADED
                                           : RENDER_NO_WRITER;
     p.now_ms = moment(str(root, "time"));
+    p.cluster = str(root, "cluster");
+    p.writer = str(root, "writer");
     monitor(&p, root);
     verdict(&p, root, *health);
     writer(&p, root);

@@ -76,7 +76,7 @@ static void talk_refused(struct talk *t, const char *why)
 {
     size_t len = strlen(t->tried.msg);
 
-    snprintf(t->tried.msg + len, sizeof t->tried.msg - len, "%s%s: %s", len ? "; " : "",
+    snprintf(t->tried.msg + len, sizeof t->tried.msg - len, "%s%s: %s", len ? "\n  " : "",
              t->with->place[t->place].name, why);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "monitor/status.h"
 
+#include "base/buf.h"
 #include "conf/slot.h"
 #include "monitor/status_internal.h"
 #include "proto/codec.h"
@@ -140,21 +141,26 @@ static void say(struct saying *s, const char *fmt, ...)
         s->say(s->to, sentence);
 }
 
-/* "db1 holds writer but ..." is worth more than "no writer". */
+static const char *agent_problem(const struct host *h)
+{
+    return !h->linked ? "its agent is not reachable" : h->report.problem;
+}
+
+/* "db1 shall hold writer but ..." is worth more than "no writer". */
 static void why_no_writer(const struct engine *e, struct saying *s)
 {
     if (status_writer(e) >= 0)
         return;
     for (unsigned i = 0; i < e->conf.names.slots; i++) {
         int holder = status_holder(e, (int)i);
+        const char *why = holder < 0 ? e->slot[i].waiting : agent_problem(&e->host[holder]);
         if (!e->conf.role[e->conf.slot_role[i]].writable)
             continue;
         if (holder >= 0)
-            say(s, "%s shall hold %s and is not known to be open for writes",
-                e->conf.names.host[holder], e->conf.names.slot[i]);
+            say(s, "%s shall hold %s and is not known to be open for writes%s%s",
+                e->conf.names.host[holder], e->conf.names.slot[i], *why ? ": " : "", why);
         else
-            say(s, "nobody holds %s%s%s", e->conf.names.slot[i], *e->slot[i].waiting ? ": " : "",
-                e->slot[i].waiting);
+            say(s, "nobody holds %s%s%s", e->conf.names.slot[i], *why ? ": " : "", why);
     }
 }
 
@@ -165,29 +171,35 @@ static void why_mode(const struct engine *e, struct saying *s)
     if (e->reign != REIGN_YES)
         say(s, "this monitor does not reign: %s", why);
     else if (e->mode == MODE_PASSIVE)
-        say(s, "mode passive: %s", why);
+        say(s, "mode passive: %s; nothing is moved until hamm ctl mode active", why);
     else if (e->mode == MODE_WAIT)
         say(s, "mode wait: roles stay where they are until both masters are online");
 }
 
+/* One sentence for each host: its state, and what is wrong with it. */
 static void why_host(const struct engine *e, int i, struct saying *s)
 {
     const struct host *h = &e->host[i];
-    const char *name = e->conf.names.host[i];
+    auto_buf what = BUF(1024);
 
-    if (h->state != ONLINE)
-        say(s, "%s is %s", name, host_state_names[h->state]);
     if (!h->linked)
-        say(s, "agent on %s is not reachable", name);
+        buf_addf(&what, ", agent not reachable");
+    else if (h->report.start_id && h->report.mysqld == MYSQLD_DEAD)
+        buf_addf(&what, ", mysqld not running");
     for (int c = 0; c < CK_N; c++)
         if (h->check[c].known && !h->check[c].good)
-            say(s, "%s on %s is bad", check_names[c], name);
-    if (h->linked && *h->report.problem)
-        say(s, "%s has a problem", name);
+            buf_addf(&what, ", %s bad", check_names[c]);
     if (*h->extra)
-        say(s, "%s has transactions nobody else has", name);
+        buf_addf(&what, ", transactions nobody else has");
     if (h->flapping)
-        say(s, "%s is flapping", name);
+        buf_addf(&what, ", flapping");
+    if (h->linked && *h->report.problem)
+        buf_addf(&what, ", a problem");
+    if (h->state != ONLINE)
+        say(s, "%s is %s%s%s", e->conf.names.host[i], host_state_names[h->state],
+            what.len ? ": " : "", what.len ? what.at + 2 : "");
+    else if (what.len)
+        say(s, "%s: %s", e->conf.names.host[i], what.at + 2);
 }
 
 unsigned status_why(const struct engine *e, void (*to_whom)(void *, const char *), void *to)

@@ -98,7 +98,7 @@ static json_t *lag(const struct host *h, const struct msg_report *r)
 {
     int64_t ms = h->lag_ms;
 
-    if (!r || !r->facts || !*r->source_host || ms < 0)
+    if (!r || !r->facts || !*r->source_host || r->receiver == RECEIVER_NO || ms < 0)
         return json_null();
     return ms % 1000 ? json_real((double)ms / 1000) : json_integer(ms / 1000);
 }
@@ -123,6 +123,7 @@ static json_t *one_host(struct build *b, int i)
 {
     static const char *const mysqld[MYSQLD_N] = {"unknown", "up", "dead"};
     static const char *const gate[GATE_N] = {"nft", "lifetime"};
+    static const char *const receiver[RECEIVER_N] = {"no", "connecting", "yes"};
     const struct host *h = &b->e->host[i];
     const struct msg_report *r = status_report(b->e, i);
     bool facts = r && r->facts;
@@ -137,11 +138,15 @@ static json_t *one_host(struct build *b, int i)
     put(b, o, "roles", held_roles(b, i));
     put(b, o, "read_only", facts ? json_boolean(r->read_only) : json_null());
     put(b, o, "source", facts ? source(b, r) : json_null());
+    put(b, o, "receiver",
+        facts && *r->source_host ? json_string(receiver[r->receiver]) : json_null());
+    put(b, o, "applier", facts && *r->source_host ? json_boolean(r->applier) : json_null());
     put(b, o, "lag_s", lag(h, r));
     put(b, o, "gtid", *h->report.gtid ? text(h->report.gtid) : json_null());
     put(b, o, "checks", checks(b, i, -1));
     put(b, o, "gate", r ? json_string(gate[r->gate]) : json_null());
     put(b, o, "mysqld", r ? json_string(mysqld[r->mysqld]) : json_null());
+    put(b, o, "mysqld_why", text(r && r->mysqld == MYSQLD_DEAD ? r->mysqld_why : ""));
     put(b, o, "problem", text(r ? r->problem : ""));
     put(b, o, "extra_gtid", text(h->extra));
     put(b, o, "flapping", json_boolean(h->flapping));

@@ -30,12 +30,12 @@ static void remark(struct buf *b, const char *text)
 
 static void show_passive(struct buf *b, const struct engine *e)
 {
-    char cause[sizeof e->passive_why + 8] = "Cause: ";
+    char cause[sizeof e->passive_why + 40] = "Cause: ";
 
     if (e->reign == REIGN_YES && e->mode != MODE_PASSIVE)
         return;
     remark(b, "--- Monitor is in PASSIVE MODE ---");
-    strcat(cause, e->passive_why);
+    strcat(cause, *e->passive_why ? e->passive_why : "Admin switched to passive mode.");
     msg_clean_text(cause);
     remark(b, cause);
 }

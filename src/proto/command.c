@@ -43,6 +43,15 @@ static bool same_name(const char *name, const char *word)
     return *name == *word;
 }
 
+enum command_kind command_find(const char *word)
+{
+    enum command_kind kind = 0;
+
+    while (kind < COMMAND_N && !same_name(commands[kind].name, word))
+        kind++;
+    return kind;
+}
+
 static bool has_option(const struct command *c, const char *option)
 {
     const char *at = strstr(c->options, option);
@@ -91,8 +100,7 @@ int command_parse(struct command_args *out, const struct msg_command *m, struct 
     const char *word = m->n ? m->word[0] : "";
     const struct command *c;
 
-    while (a.kind < COMMAND_N && !same_name(commands[a.kind].name, word))
-        a.kind++;
+    a.kind = command_find(word);
     if (a.kind == COMMAND_N)
         return err_set(e, -EINVAL, "unknown command \"%.64s\"; hamm ctl --help lists them", word);
     c = &commands[a.kind];

@@ -43,6 +43,7 @@ struct command_args {
 
 enum { COMMAND_EVENTS_LAST = 20, COMMAND_EVENTS_MOST = 1000 };
 
-/* 0, or -EINVAL with a sentence that names the usage. A dash and an underscore are the same in the
- * name of a command. */
+/* By its name, in which a dash and an underscore are the same; COMMAND_N: there is none. */
+enum command_kind command_find(const char *word);
+/* 0, or -EINVAL with a sentence that names the usage. */
 int command_parse(struct command_args *out, const struct msg_command *m, struct err *e) MUST_CHECK;

@@ -38,9 +38,9 @@
     "'since':'2026-03-01T11:59:48.000Z','agent':'down','roles':[],'read_only':null," \
     "'source':null,'lag_s':null,'gtid':null," \
     CHECKS("{'ok':false,'since':'2026-03-01T11:59:38.000Z'," \
-           "'message':'SQL thread stopped: error 1062','result':'ERROR'}", \
+           "'message':'ERROR: SQL thread stopped: error 1062','result':'ERROR'}", \
            "{'ok':true,'since':null,'message':'lag is unknown','result':'UNKNOWN'}") \
-    "'gate':null,'mysqld':'dead','problem':'cannot follow db1','extra_gtid':'0-3-17'," \
+    "'gate':null,'mysqld':'dead','mysqld_why':'mariadbd (pid 6) is exiting','problem':'cannot follow db1','extra_gtid':'0-3-17'," \
     "'flapping':true}"
 #define ROLES(writer, held) \
     "'roles':[{'name':'writer','mode':'exclusive','ip':'10.77.0.100','host':" writer "," \
@@ -69,13 +69,13 @@ static void one_look_tells(void **state)
 {
     (void)state;
     is_page(HEAD("degraded",
-                 "'nobody holds reader/10.77.0.105','db3 is REPLICATION_FAIL',"
-                 "'agent on db3 is not reachable','rep_threads on db3 is bad','x'")
+                 "'nobody holds reader/10.77.0.105',"
+                 "'db3 is REPLICATION_FAIL: agent not reachable, rep_threads bad'")
             "'writer':'db1','move':null,'hosts':[" DB1 "," DB2 "," DB3 "],"
             ROLES("'db1'", "true"), false, 10,
         "cluster shop   mode active   monitor mon1 (reigning)   epoch 7\n"
-        "DEGRADED: nobody holds reader/10.77.0.105; db3 is REPLICATION_FAIL; agent on db3 is "
-          "not reachable; rep_threads on db3 is bad; and 1 more\n"
+        "DEGRADED: nobody holds reader/10.77.0.105\n"
+        "          db3 is REPLICATION_FAIL: agent not reachable, rep_threads bad\n"
         "writer db1 (10.77.0.11) at 10.77.0.100\n"
         "\n"
         "HOST  ADDRESS     MODE     STATE             SINCE  AGENT  READ-ONLY  LAG   SOURCE  "
@@ -89,12 +89,54 @@ static void one_look_tells(void **state)
           "-                               -\n"
         "      rep_threads bad for 22s: SQL thread stopped: error 1062\n"
         "      rep_backlog now UNKNOWN: lag is unknown\n"
-        "      mysqld: its agent saw it end\n"
+        "      mysqld: mariadbd (pid 6) is exiting\n"
         "      problem: cannot follow db1\n"
         "      transactions nobody else has: 0-3-17\n"
-        "      flapping: it failed too often; hamm ctl set-online lets it back\n"
+        "      flapping: it failed too often and stays out until it is set online\n"
+        "      next: is the host up? There: systemctl status hamm-agent@shop\n"
         "\n"
         "nobody has reader 10.77.0.105: no candidate is ONLINE\n");
+}
+
+#define HOST(name, state, more) \
+    "{'name':'" name "','address':'10.77.0.11','mode':'master','state':'" state "'," \
+    "'since':'2026-03-01T11:59:48.000Z','agent':'up','roles':[],'read_only':true," \
+    "'gtid':'0-1-9','checks':{},'gate':'nft','mysqld':'up','problem':''," more "}"
+
+static void what_to_do_next(void **state)
+{
+    (void)state;
+    is_page(HEAD("degraded", "'a','b','c','d','e','f','g','h'") "'writer':'w','move':null,'hosts':["
+            HOST("w", "ONLINE", "'source':'b','receiver':'no','applier':false") ","
+            HOST("b", "AWAITING_RECOVERY", "'source':'w','receiver':'no','applier':false") ","
+            HOST("c", "ADMIN_OFFLINE", "'source':'w','receiver':'no','applier':true") ","
+            HOST("d", "REPLICATION_FAIL", "'source':'w','receiver':'yes','applier':false") ","
+            HOST("e", "REPLICATION_FAIL", "'source':'w','receiver':'connecting','applier':true,"
+                 "'extra_gtid':'0-5-7'") "],'roles':[]}", false, 10,
+        "cluster shop   mode active   monitor mon1 (reigning)   epoch 7\n"
+        "DEGRADED: a\n          b\n          c\n          d\n          e\n          f\n"
+        "          and 2 more\n"
+        "writer w (10.77.0.11) at\n"
+        "\n"
+        "HOST  ADDRESS     MODE    STATE              SINCE  AGENT  READ-ONLY  LAG  SOURCE        "
+          "    GTID   ROLES\n"
+        "w     10.77.0.11  master  ONLINE             12s    up     yes        -    -             "
+          "    0-1-9  -\n"
+        "b     10.77.0.11  master  AWAITING_RECOVERY  12s    up     yes        ?    w (stopped)   "
+          "    0-1-9  -\n"
+        "      next: hamm ctl set-online b\n"
+        "c     10.77.0.11  master  ADMIN_OFFLINE      12s    up     yes        ?    w (not receive"
+          "d)  0-1-9  -\n"
+        "      next: when the maintenance is over: hamm ctl set-online c\n"
+        "d     10.77.0.11  master  REPLICATION_FAIL   12s    up     yes        ?    w (not applied"
+          ")   0-1-9  -\n"
+        "      next: mend its replication (SHOW SLAVE STATUS there) or set it up anew; it is back "
+          "by itself when it replicates\n"
+        "e     10.77.0.11  master  REPLICATION_FAIL   12s    up     yes        ?    w (connecting)"
+          "    0-1-9  -\n"
+        "      transactions nobody else has: 0-5-7\n"
+        "      next: save what is wanted of them (mariadb-binlog), then set e up anew as a copy o"
+          "f the writer\n");
 }
 
 static void a_move_and_no_writer(void **state)
@@ -161,11 +203,9 @@ static void what_is_no_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_look_tells),
-        cmocka_unit_test(a_move_and_no_writer),
-        cmocka_unit_test(colours_do_not_move_columns),
-        cmocka_unit_test(a_passive_monitor),
-        cmocka_unit_test(what_is_no_status),
+        cmocka_unit_test(one_look_tells),       cmocka_unit_test(what_to_do_next),
+        cmocka_unit_test(a_move_and_no_writer), cmocka_unit_test(colours_do_not_move_columns),
+        cmocka_unit_test(a_passive_monitor),    cmocka_unit_test(what_is_no_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,7 +180,7 @@ static void nobody_there(void **state)
     (void)state;
     assert_int_equal(talk_to(2, 0, &h), -EHOSTUNREACH);
     says("nobody: ");
-    says("; the monitor: ");
+    says("\n  the monitor: ");
     assert_int_equal(h.n, 0);
 }
 

@@ -38,6 +38,8 @@ static void a_host(int i, const char *name, bool master, const char *address)
                                     .mysqld = MYSQLD_UP,
                                     .source = DB1,
                                     .source_host = "10.77.0.11",
+                                    .receiver = RECEIVER_YES,
+                                    .applier = true,
                                     .source_port = 3306,
                                     .gtid = "0-1-1234"};
     h->lag_ms = 0;
@@ -144,29 +146,34 @@ static void json(void **state)
         "{\"schema\":1,\"cluster\":\"shop\",\"time\":\"2026-03-01T12:00:00.000Z\","
         "\"mode\":\"active\",\"monitor\":\"mon1\",\"reigning\":true,\"passive_why\":\"\","
         "\"epoch\":7,\"health\":\"degraded\",\"why\":[\"nobody holds reader/10.77.0.104\","
-        "\"agent on db2 is not reachable\",\"a3 is REPLICATION_FAIL\","
-        "\"rep_threads on a3 is bad\",\"a3 has a problem\","
-        "\"a3 has transactions nobody else "
-        "has\"],\"writer\":\"db1\",\"active_master_role\":\"writer\",\"move\":null,"
+        "\"db2: agent not reachable\",\"a3 is REPLICATION_FAIL: rep_threads bad, "
+        "transactions nobody else has, a "
+        "problem\"],\"writer\":\"db1\",\"active_master_role\":\"writer\",\"move\":null,"
         "\"hosts\":[{\"name\":\"db1\",\"address\":\"10.77.0.11\",\"mode\":\"master\","
         "\"state\":\"ONLINE\",\"since\":\"2026-03-01T11:56:48.000Z\",\"agent\":\"up\","
         "\"roles\":[{\"role\":\"writer\",\"ip\":\"10.77.0.100\"}],\"read_only\":false,"
-        "\"source\":null,\"lag_s\":null,\"gtid\":\"0-1-1234\"," ALL_GOOD ",\"gate\":\"nft\","
-        "\"mysqld\":\"up\",\"problem\":\"\",\"extra_gtid\":\"\",\"flapping\":false},"
+        "\"source\":null,\"receiver\":null,\"applier\":null,\"lag_s\":null,\"gtid\":\"0-1-"
+        "1234\"," ALL_GOOD ",\"gate\":\"nft\","
+        "\"mysqld\":\"up\",\"mysqld_why\":\"\",\"problem\":\"\",\"extra_gtid\":\"\",\"flapping\":"
+        "false},"
         "{\"name\":\"db2\",\"address\":\"10.77.0.12\",\"mode\":\"master\",\"state\":\"ONLINE\","
         "\"since\":\"2026-03-01T11:56:48.000Z\",\"agent\":\"down\","
         "\"roles\":[{\"role\":\"reader\",\"ip\":\"10.77.0.103\"}],\"read_only\":null,"
-        "\"source\":null,\"lag_s\":null,\"gtid\":\"0-1-1234\"," ALL_GOOD ",\"gate\":null,"
-        "\"mysqld\":null,\"problem\":\"\",\"extra_gtid\":\"\",\"flapping\":false},"
+        "\"source\":null,\"receiver\":null,\"applier\":null,\"lag_s\":null,\"gtid\":\"0-1-"
+        "1234\"," ALL_GOOD ",\"gate\":null,"
+        "\"mysqld\":null,\"mysqld_why\":\"\",\"problem\":\"\",\"extra_gtid\":\"\",\"flapping\":"
+        "false},"
         "{\"name\":\"a3\",\"address\":\"10.77.0.13\",\"mode\":\"replica\","
         "\"state\":\"REPLICATION_FAIL\",\"since\":\"2026-03-01T11:59:48.000Z\",\"agent\":\"up\","
-        "\"roles\":[],\"read_only\":true,\"source\":\"db1\",\"lag_s\":null,"
+        "\"roles\":[],\"read_only\":true,\"source\":\"db1\","
+        "\"receiver\":\"yes\",\"applier\":true,\"lag_s\":null,"
         "\"gtid\":\"0-1-1234\",\"checks\":{" GOOD("ping") "," GOOD(
             "mysql") ",\"rep_threads\":{\"ok\":false,\"since\":\"2026-03-01T11:59:38.000Z\","
                      "\"message\":\"SQL thread: Duplicate \\\"key\\\" ?\",\"result\":\"ERROR\"},"
                      "\"rep_backlog\":{\"ok\":true,\"since\":\"2026-03-01T11:56:48.000Z\","
                      "\"message\":\"lag is unknown\",\"result\":\"UNKNOWN\"}},\"gate\":\"nft\","
-                     "\"mysqld\":\"up\",\"problem\":\"cannot follow db1: see the error log of "
+                     "\"mysqld\":\"up\",\"mysqld_why\":\"\",\"problem\":\"cannot follow db1: see "
+                     "the error log of "
                      "mysqld\",\"extra_gtid\":\"0-3-17\",\"flapping\":false}],"
                      "\"roles\":[{\"name\":\"writer\",\"mode\":\"exclusive\",\"ip\":\"10.77.0."
                      "100\","
@@ -225,7 +232,8 @@ static void health(void **state)
     e->mode = MODE_PASSIVE;
     strcpy(e->passive_why, "two writers found");
     assert_int_equal(status_health(e), HEALTH_DEGRADED);
-    json_holds("\"why\":[\"mode passive: two writers found\"]");
+    json_holds("\"why\":[\"mode passive: two writers found; nothing is moved until hamm ctl mode "
+               "active\"]");
     e->mode = MODE_ACTIVE;
     e->reign = REIGN_DEPOSED;
     strcpy(e->passive_why, "mon2 reigns");

@@ -173,7 +173,11 @@ int agentd_addresses_start(struct agentd *d, struct err *e)
     closer_add(&d->closer);
     for (unsigned i = 0; i < d->setup.names.slots; i++)
         addresses_add(d, (int)i);
-    return as->gated ? addresses_guard(d, e) : 0;
+    if (!as->gated)
+        return 0;
+    if (addresses_guard(d, e) < 0)
+        return e->code;
+    return gate_mend(&as->gate, e) < 0 ? e->code : 0; /* notes what is whole */
 }
 
 static void addresses_on_stopped(struct vips *s)
@@ -204,6 +208,7 @@ static void slot_shut(struct agentd *d, int slot)
     size_t n = address_ips(d, slot, ips);
     struct err e = {0};
 
+    d->addresses.slot[slot].until_ms = 0;
     if (d->addresses.gated && gate_drop(&d->addresses.gate, ips, n, &e) < 0)
         address_complain(d, slot, e.msg);
 }
@@ -250,6 +255,7 @@ void agentd_gate(struct agentd *d, int slot, int64_t until_ms)
 {
     struct err e = {0};
 
+    d->addresses.slot[slot].until_ms = until_ms;
     if ((d->addresses.gated && slot_hold(d, slot, until_ms, &e) < 0) ||
         slot_refresh(d, slot, until_ms, &e) < 0)
         slot_failed(d, slot, e.msg);
@@ -317,8 +323,29 @@ void agentd_hide(struct agentd *d, int slot)
     }
 }
 
+/* Somebody emptied the gate: it is mended, and what is held goes into it again. */
+static void addresses_mend(struct agentd *d)
+{
+    struct agentd_addresses *as = &d->addresses;
+    struct err e = {0};
+    unsigned held;
+
+    if (gate_mend(&as->gate, &e) < 0 && log_allowed(&as->limit, clock_boot_ms(), &held))
+        log_error(&d->log, "the gate can't be looked after: %s", e.msg);
+    if (as->gate.reinstalled == as->reinstalled)
+        return;
+    as->reinstalled = as->gate.reinstalled;
+    log_warn(&d->log, "somebody changed the gate (table %s of nftables): it is put right",
+             as->gate.table);
+    for (unsigned i = 0; i < d->setup.names.slots; i++)
+        if (as->slot[i].until_ms > clock_boot_ms())
+            agentd_gate(d, (int)i, as->slot[i].until_ms);
+}
+
 void agentd_addresses_tick(struct agentd *d)
 {
+    if (d->addresses.gated)
+        addresses_mend(d);
     for (unsigned i = 0; i < d->setup.names.slots; i++)
         if (d->addresses.slot[i].hide_again)
             agentd_hide(d, (int)i);

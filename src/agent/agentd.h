@@ -75,7 +75,8 @@ struct agentd_slot {
     unsigned first, n; /* in addresses.at */
     unsigned probing;  /* answers still to come */
     bool answered;
-    bool hide_again; /* an address could not be removed: until it is */
+    bool hide_again;  /* an address could not be removed: until it is */
+    int64_t until_ms; /* the gate was opened until then */
     struct log_limit limit;
 };
 struct agentd_addresses {
@@ -85,6 +86,8 @@ struct agentd_addresses {
     unsigned n;
     struct agentd_address *at; /* owned */
     struct agentd_slot slot[SLOTS_MAX];
+    unsigned reinstalled; /* as the gate counts; what was held before is held again */
+    struct log_limit limit;
     bool no_destroy; /* this kernel cannot end connections by address; said once */
 };
 

@@ -21,6 +21,7 @@
 
 #define GATE_ADDR_MAX  256
 #define GATE_TABLE_MAX 48
+#define GATE_PARTS     6
 
 struct nft_ctx;
 
@@ -30,7 +31,10 @@ struct gate {
     char table[GATE_TABLE_MAX];
     struct ip role[GATE_ADDR_MAX];
     size_t role_n;
-    unsigned reinstalled; /* how often somebody (`nft flush ruleset`) had removed our tables */
+    unsigned
+        whole[GATE_PARTS]; /* how many rules and role addresses there should be, by table and set */
+    uint32_t generation;   /* of the machine's ruleset, when it was last looked at; 0: never */
+    unsigned reinstalled;  /* how often somebody (`nft flush ruleset`) had removed our tables */
 };
 
 /* Does nf_tables work here, with all that the gate needs? Tried in one transaction that leaves
@@ -43,6 +47,12 @@ int gate_open(struct gate *g, const char *cluster, const struct ip *role, size_t
               struct err *e) MUST_CHECK;
 /* The same again, with the addresses it was opened with: mends tables that somebody damaged. */
 int gate_install(struct gate *g, struct err *e) MUST_CHECK;
+
+/* Has somebody taken something out of the tables? Rules that are gone would never be missed else:
+ * everything passes. 1: yes, and it is put back (what was held may have been taken out too: hold
+ * it again); 0: all is there. Asks the kernel one question, more only if anybody's rules changed.
+ */
+int gate_mend(struct gate *g, struct err *e) MUST_CHECK;
 
 /* Opens the gate for these role addresses until the moment until_ms (CLOCK_BOOTTIME), or moves
  * the end of a hold; without a gap. The kernel counts from when it is told, so the clock is read

@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 
+enum { FACTS_PATIENCE_MS = 2000 /* an agent asks its server anew after each job */ };
+
 static bool gtid_text(const struct engine *e, int h, const char *text, struct gtid_set *set)
 {
     struct err ignored;
@@ -44,6 +46,10 @@ static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t 
 {
     const struct slot *x = &e->slot[s];
 
+    if (!e->host[to].report.facts) {
+        snprintf(why, size, "%s is asking its server", host_name(e, to));
+        return false;
+    }
     for (int c = 0; c < (int)e->conf.names.hosts; c++) {
         if (c == to || c == x->holder || !x->host[c].maybe || x->host[c].allowed >> to & 1)
             continue;
@@ -97,7 +103,8 @@ bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size
         snprintf(why, size, "the agent of %s does not answer", host_name(e, h));
     else if (x->state != ONLINE && !forced && !(writable && x->state == REPLICATION_DELAY))
         snprintf(why, size, "%s is %s", host_name(e, h), host_state_names[x->state]);
-    else if (x->report.mysqld != MYSQLD_UP || !x->report.facts)
+    else if (x->report.mysqld != MYSQLD_UP || !x->facts_at ||
+             e->now - x->facts_at >= FACTS_PATIENCE_MS)
         snprintf(why, size, "the server of %s is not up", host_name(e, h));
     else if (x->extra[0] && !forced)
         snprintf(why, size, "%s has transactions nobody else has", host_name(e, h));

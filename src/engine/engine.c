@@ -324,6 +324,8 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     }
     x->report = *r;
     x->report_at = e->now;
+    if (r->facts)
+        x->facts_at = e->now;
     x->agent_epoch = r->epoch;
     memcpy(x->agent_obeys, r->obeys, sizeof x->agent_obeys);
     x->agent_heard_ms = r->heard_ms;

@@ -188,6 +188,7 @@ struct host {
     bool heard; /* a report under this epoch since the link came up */
     int64_t report_at;
     struct msg_report report; /* the newest; start_id 0: none */
+    int64_t facts_at;         /* of the newest report that knew the server; 0 none */
     int64_t dead_since;       /* proven: the agent saw mysqld die; 0 not */
 
     struct msg_order order; /* what it was last told; serial 0 nothing */

@@ -92,7 +92,7 @@ static bool slot_grants(const struct engine *e, int s, int h, uint64_t serial)
 
     if (x->holder != h || (x->releasing && !move_on(e, s)))
         return false;
-    return x->host[h].last_hold ? serial == x->host[h].last_hold : x->adopted;
+    return x->adopted || serial == x->host[h].last_hold;
 }
 
 void slots_lease(struct engine *e, int h, const struct msg_lease *l, struct plan *p)
@@ -160,8 +160,6 @@ void slot_assign(struct engine *e, int s, int to, struct plan *p)
 {
     struct slot *x = &e->slot[s];
 
-    plan_event(e, p, EVENT_NOTE, to, "%s: given to %s%s", slot_name(e, s), host_name(e, to),
-               x->probe ? " after silence" : "");
     x->holder = to;
     x->adopted = x->releasing = x->fence = x->arrived = false;
     x->target = -1;
@@ -169,6 +167,10 @@ void slot_assign(struct engine *e, int s, int to, struct plan *p)
     x->journal_holder = -1;
     x->assigned_at = e->now;
     x->waiting[0] = 0;
+    for (int c = 0; c < (int)e->conf.names.hosts; c++)
+        x->probe = x->probe || (c != to && x->host[c].maybe); /* only silence speaks for it */
+    plan_event(e, p, EVENT_NOTE, to, "%s: given to %s%s", slot_name(e, s), host_name(e, to),
+               x->probe ? " after silence" : "");
     if (!x->host[to].maybe)
         x->host[to].allowed = ~0ull;
     x->host[to].maybe = true;

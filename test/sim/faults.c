@@ -111,29 +111,28 @@ static void fault_mixed(struct sim *s, int64_t at)
 static void plan_storm(struct sim *s)
 {
     static const enum fault_kind kinds[] = {
-        F_SLOW,           F_SLOW,       F_CUT_ONE,      F_CUT_ONE,      F_CUT_BOTH,
-        F_ISOLATE,        F_KILL_AGENT, F_FREEZE_AGENT, F_FREEZE_AGENT, F_MOVE,
-        F_FREEZE_MONITOR, F_REBOOT,     F_KILL_MONITOR, F_BREAK,        F_OFFLINE,
+        F_SLOW, F_CUT_ONE,        F_CUT_BOTH,     F_ISOLATE, F_KILL_AGENT, F_FREEZE_AGENT,
+        F_MOVE, F_FREEZE_MONITOR, F_KILL_MONITOR, F_REBOOT,  F_BREAK,      F_OFFLINE,
+        F_DISK, F_WIPE_MONITOR,   F_SLOW,         F_CUT_ONE, F_CUT_BOTH,   F_FREEZE_AGENT,
     };
-    int64_t n = sim_between(s, 2, 9);
+    enum fault_kind some[4]; /* few kinds, each several times */
+    int64_t n = sim_between(s, 2, 9), m = sim_between(s, 2, 4);
 
+    for (int64_t i = 0; i < m; i++)
+        some[i] = kinds[sim_luck(s) % ARRAY_LEN(kinds)];
     for (int64_t i = 0; i < n; i++) {
-        enum fault_kind kind = kinds[sim_luck(s) % ARRAY_LEN(kinds)];
-        int a = (int)sim_between(s, 0, (int64_t)s->candidates - 1),
-            b = sim_chance(s, 600) ? HOSTS : !a;
-        bool flip = sim_chance(s, 500) && kind != F_BREAK;
+        enum fault_kind kind = some[sim_luck(s) % (uint64_t)m];
+        int a = (int)sim_between(s, 0, (int64_t)s->candidates - 1);
+        int b = sim_chance(s, 600) ? HOSTS : !a;
+        bool flip = sim_chance(s, 500) && (kind == F_SLOW || kind == F_CUT_ONE);
 
-        if (kind == F_FREEZE_MONITOR || kind == F_KILL_MONITOR)
+        if (kind == F_FREEZE_MONITOR || kind == F_KILL_MONITOR || kind == F_WIPE_MONITOR ||
+            (kind == F_DISK && sim_chance(s, 700)))
             a = HOSTS;
         else if (kind == F_KILL_AGENT)
             b = sim_chance(s, 300) ? 0 : -1; /* 0: its record is lost too */
-        else if (flip && (kind == F_SLOW || kind == F_CUT_ONE)) {
-            int c = a;
-
-            a = b;
-            b = c;
-        }
-        fault_add(s, kind, a, b, FIRST_S * S + sim_between(s, 0, 3 * s->lease_ms) * MS,
+        fault_add(s, kind, flip ? b : a, flip ? a : b,
+                  FIRST_S * S + sim_between(s, 0, 3 * s->lease_ms) * MS,
                   sim_between(s, s->lease_ms / 10, 5 * s->lease_ms / 2) * MS);
     }
 }

@@ -74,10 +74,10 @@ static void talk_lost(struct talk *t, const char *why)
 
 static void talk_refused(struct talk *t, const char *why)
 {
-    size_t len = strlen(t->tried.msg);
+    struct err before = t->tried;
 
-    snprintf(t->tried.msg + len, sizeof t->tried.msg - len, "%s%s: %s", len ? "\n  " : "",
-             t->with->place[t->place].name, why);
+    err_set(&t->tried, -EHOSTUNREACH, "%s%s%s: %s", before.msg, *before.msg ? "\n  " : "",
+            t->with->place[t->place].name, why);
 }
 
 static bool talk_send(struct talk *t, const struct msg *m, struct err *e)

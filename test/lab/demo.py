@@ -72,23 +72,36 @@ def crash_and_return(show, lab):
     client.wait_acked(50, server='db1')
     gap = client.gap(at)[0]
     client.stop()
-    show.line(f'longest time without an acknowledged write: {figure(gap)}')
+    show.line(f'longest time without an acknowledged write: {figure(gap)} (this client notices a '
+              f'new writer within 100 ms)')
     lab.assert_safe()
     show.line('at no instant did two hosts hold the address (asked each 10 ms by ARP and ICMP)')
 
 
 def stay(show, lab):
     show.step('It stays up; Ctrl-C here takes it all down')
-    mon = lab.namespace('mon1').holder
-    for name in HOSTS:
-        show.line(f'{name:6} {HOSTS[name]:11} a shell there:  sudo nsenter -t '
-                  f'{lab.namespace(name).holder} -a')
-    show.line('')
     show.line('in any other terminal:')
-    show.line(f'  sudo nsenter -t {mon} -a {lab.hamm} ctl -c {lab.config} status')
-    show.line(f'  sudo nsenter -t {lab.namespace("client").holder} -a '
-              f'mariadb -h {WRITER} -u app -p{lab.passwords["app"]} app')
-    show.line(f'  sudo kill -9 {lab.host("db1").mysqld.pid}     # mysqld on db1')
+    show.line('')
+    mon = lab.namespace('mon1').holder
+    show.line(f"  alias ctl='sudo nsenter -t {mon} -a {lab.hamm} ctl -c {lab.config}'")
+    show.line('  ctl status')
+    show.line('  ctl move-role writer db2')
+    show.line('  ctl --help')
+    show.line('')
+    inside = f'sudo nsenter -t {lab.namespace("client").holder} -a'
+    show.line('  # the application, at the writer\'s address')
+    show.line(f'  {inside} mariadb -h {WRITER} -u app -p{lab.passwords["app"]} app')
+    show.line('')
+    db1 = lab.host('db1')
+    show.line('  # mysqld on db1 dies, and is started again')
+    show.line(f"  sudo nsenter -t {db1.ns.holder} -a sh -c 'kill -9 $(cat /run/mysqld/mysqld.pid)'")
+    show.line(f'  sudo nsenter -t {db1.ns.holder} -a setsid -f mariadbd '
+              f'--defaults-file={db1.directory}/my.cnf >/dev/null 2>&1')
+    show.line('')
+    show.line('  # a shell on each host')
+    for name in HOSTS:
+        show.line(f'  {name:6}  {HOSTS[name]:10}  sudo nsenter -t {lab.namespace(name).holder} -a')
+    show.line('')
     show.line(f'logs and cluster.yaml: {lab.directory}')
     signal.pause()
 

@@ -119,13 +119,14 @@ class Namespace:
             ['setpriv', '--pdeathsig', 'KILL',
              'unshare', '--net', '--mount', '--pid', '--fork', '--kill-child=KILL',
              '--mount-proc', '--propagation', 'private', 'sh', '-c', script],
-            env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            start_new_session=True)
-        if self.unshare.stdout.readline().strip() != 'ready':
+            env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        said = self.unshare.stdout.readline().strip()
+        if said != 'ready':
             self.unshare.kill()
             self.unshare.wait()
-            raise RuntimeError(f'host {name}: its namespaces could not be made')
-        self.unshare.stdout.close()
+            raise RuntimeError(f'host {name}: its namespaces could not be made: {said}')
+        self.unshare.stdout.close()  # what unshare remarks on the end of its child is not wanted
         with open(f'/proc/{self.unshare.pid}/task/{self.unshare.pid}/children') as f:
             self.holder = int(f.read().split()[0])
         self.net_inode = os.stat(f'/proc/{self.holder}/ns/net').st_ino

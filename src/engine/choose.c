@@ -158,7 +158,7 @@ static unsigned choose_load(const struct engine *e, int role, int h)
 static int choose_best(const struct engine *e, int s, char *why, size_t size)
 {
     int role = e->conf.slot_role[s], best = -1;
-    bool best_clear = false;
+    bool best_clear = false, stale = false;
     char lacks[WHY_LEN];
 
     snprintf(why, size, "manual mode: an operator assigns it (move-role)");
@@ -168,9 +168,15 @@ static int choose_best(const struct engine *e, int s, char *why, size_t size)
 
         if (e->mode == MODE_MANUAL && h != e->slot[s].last && !named)
             continue;
-        if (!slot_fit(e, s, h, e->slot[s].forced && named, why, size) ||
-            slot_stale(e, s, h, why, size))
+        if (!slot_fit(e, s, h, e->slot[s].forced && named, lacks, sizeof lacks)) {
+            if (!stale)
+                snprintf(why, size, "%s", lacks);
             continue;
+        }
+        if (slot_stale(e, s, h, why, size)) { /* what only the operator ends is said first */
+            stale = true;
+            continue;
+        }
         if (named)
             return h;
         clear = slot_clear_for(e, s, h, lacks, sizeof lacks);

@@ -227,7 +227,7 @@ static int slot_refresh(struct agentd *d, int slot, int64_t until_ms, struct err
     for (unsigned i = 0; i < s->n; i++) {
         struct vip *v = &d->addresses.at[s->first + i].vip;
 
-        if (v->state == VIP_SHOWN && vip_refresh(v, until_ms - clock_boot_ms(), e) < 0)
+        if (v->state == VIP_SHOWN && vip_refresh(v, until_ms, e) < 0)
             return e->code;
     }
     if (clock_boot_ms() >= until_ms)
@@ -272,7 +272,7 @@ void agentd_show(struct agentd *d, int slot, int64_t until_ms)
     for (unsigned i = 0; i < s->n; i++) {
         struct vip *v = &d->addresses.at[s->first + i].vip;
 
-        if (vip_show(v, until_ms - clock_boot_ms(), &e) < 0) {
+        if (vip_show(v, until_ms, &e) < 0) {
             slot_failed(d, slot, e.msg);
             return;
         }

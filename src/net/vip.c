@@ -14,7 +14,9 @@
 static const int64_t announce_at_ms[] = {0, 50, 200, 500, 1000, 2000, 5000};
 #define ANNOUNCE_EVERY_MS 30000
 
-#define PROBES 3
+#define PROBES  3
+#define TRIES   3
+#define LATE_MS 50 /* of the 1.3 s that others wait beyond a lease; 1 s is the kernel's */
 
 /* An interface that carries role addresses. */
 struct vip_link {
@@ -202,25 +204,35 @@ static void announce_from_now(struct vip *v)
 
 /* --- showing and hiding --- */
 
-static int vip_configure(struct vip *v, int64_t ms_left, struct err *e)
+/* The kernel counts from when it is told. Without the gate these seconds are what ends the address
+ * in time: a process that was stopped between reading the clock and telling the kernel has given
+ * too many and tells it again. */
+static int vip_configure(struct vip *v, int64_t until_ms, struct err *e)
 {
-    int64_t now_ms = clock_boot_ms();
-    int64_t seconds = v->set->gated ? (ms_left + 999) / 1000 + 1 : ms_left / 1000;
+    bool gated = v->set->gated;
     char text[IP_TEXT_MAX];
 
-    if (ms_left <= 0 || seconds <= 0)
-        return err_set(e, -ETIME, "address %s: the lease has only %lld ms left",
-                       ip_text(&v->ip, text), (long long)ms_left);
-    if (seconds >= RTNL_FOREVER)
-        seconds = RTNL_FOREVER - 1;
-    if (rtnl_add(&v->set->rtnl, v->ifindex, &v->ip, v->prefix, (uint32_t)seconds, v->on_link, e) <
-        0)
-        return e->code;
-    v->until_ms = now_ms + ms_left;
-    return 0;
+    for (unsigned i = 0; i < TRIES; i++) {
+        int64_t left_ms = until_ms - clock_boot_ms();
+        int64_t seconds = gated ? (left_ms + 999) / 1000 + 1 : left_ms / 1000;
+
+        if (left_ms <= 0 || seconds <= 0)
+            return err_set(e, -ETIME, "address %s: the lease has only %lld ms left",
+                           ip_text(&v->ip, text), (long long)left_ms);
+        if (seconds >= RTNL_FOREVER)
+            seconds = RTNL_FOREVER - 1;
+        if (rtnl_add(&v->set->rtnl, v->ifindex, &v->ip, v->prefix, (uint32_t)seconds, v->on_link,
+                     e) < 0)
+            return e->code;
+        v->until_ms = until_ms;
+        if (gated || clock_boot_ms() + seconds * 1000 <= until_ms + LATE_MS)
+            return 0;
+    }
+    return err_set(e, -ETIME, "address %s: this host is too slow to keep a lease",
+                   ip_text(&v->ip, text));
 }
 
-int vip_show(struct vip *v, int64_t ms_left, struct err *e)
+int vip_show(struct vip *v, int64_t until_ms, struct err *e)
 {
     unsigned was_on = v->state == VIP_SHOWN ? v->ifindex : 0;
     struct err ignored = {0};
@@ -232,7 +244,7 @@ int vip_show(struct vip *v, int64_t ms_left, struct err *e)
         return err_wrap(e, "show %s", ip_text(&v->ip, text));
     if (was_on != 0 && was_on != v->ifindex && rtnl_remove(&v->set->rtnl, &v->ip, e) < 0)
         return e->code;
-    if (vip_configure(v, ms_left, e) < 0)
+    if (vip_configure(v, until_ms, e) < 0)
         return e->code;
     v->state = VIP_SHOWN;
     if (!v->link)
@@ -245,13 +257,15 @@ int vip_show(struct vip *v, int64_t ms_left, struct err *e)
     return 0;
 }
 
-int vip_refresh(struct vip *v, int64_t ms_left, struct err *e)
+int vip_refresh(struct vip *v, int64_t until_ms, struct err *e)
 {
+    int64_t left_ms = until_ms - clock_boot_ms();
+
     CHECK(v->state == VIP_SHOWN);
     /* Without the gate the last second is not worth a refresh: the lifetime it has ends in time. */
-    if (!v->set->gated && ms_left > 0 && ms_left < 1000)
+    if (!v->set->gated && left_ms > 0 && left_ms < 1000)
         return 0;
-    return vip_configure(v, ms_left, e);
+    return vip_configure(v, until_ms, e);
 }
 
 int vip_hide(struct vip *v, struct err *e)

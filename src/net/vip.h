@@ -79,14 +79,15 @@ void vips_stop(struct vips *s, void (*done)(struct vips *s));
 void vip_add(struct vips *s, struct vip *v, const struct ip *ip, unsigned prefix,
              const char *interface, void *owner);
 
-/* Configures the address for ms_left more and announces it at 0, 50, 200, 500 ms, 1, 2, 5 s, then
- * every 30 s. With the gate its lifetime is whole seconds rounded up and one more; without, rounded
- * down, and less than a second is -ETIME. Shown already: the same again, announcements included.
- * An IPv6 address receives packets some 0.1 ms after the return, when the kernel has its route.
- * A probe under way is given up without its callback. -ENODEV: no interface for it. */
-int vip_show(struct vip *v, int64_t ms_left, struct err *e) MUST_CHECK;
+/* Configures the address until the moment until_ms (CLOCK_BOOTTIME) and announces it at 0, 50, 200,
+ * 500 ms, 1, 2, 5 s, then every 30 s. With the gate its lifetime is whole seconds rounded up and
+ * one more; without, rounded down, and less than a second is -ETIME. Shown already: the same again,
+ * announcements included. An IPv6 address receives packets some 0.1 ms after the return, when the
+ * kernel has its route. A probe under way is given up without its callback. -ENODEV: no interface
+ * for it. -ETIME: the lease is over, or was by the time the kernel heard of it: hide it. */
+int vip_show(struct vip *v, int64_t until_ms, struct err *e) MUST_CHECK;
 /* A new lifetime for a shown address. */
-int vip_refresh(struct vip *v, int64_t ms_left, struct err *e) MUST_CHECK;
+int vip_refresh(struct vip *v, int64_t until_ms, struct err *e) MUST_CHECK;
 /* Removes the address, wherever it is configured, and checks that it is gone. On failure the
  * announcements have ended all the same. Hidden already: looks and removes all the same. */
 int vip_hide(struct vip *v, struct err *e) MUST_CHECK;

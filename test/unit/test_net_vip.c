@@ -4,6 +4,9 @@
 #include "net/vip.h"
 #include "test_net_ns.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
 static const char *const vip_text[] = {NS_VIP4, NS_VIP6};
 static const uint8_t wrong_mac[ARP_MAC_LEN] = {2, 0xba, 0xd, 0, 0, 1};
 
@@ -27,7 +30,7 @@ static void on_removed(void *owner, struct vip *v)
     b->removed++;
     b->removed_us = ns_us();
     if (b->put_back)
-        NS_OK(vip_show(v, 5000, &e));
+        NS_OK(vip_show(v, clock_boot_ms() + 5000, &e));
 }
 
 static void on_foreign(void *owner, struct vip *v, const uint8_t mac[ARP_MAC_LEN])
@@ -101,6 +104,22 @@ static void until(struct bench *b, const unsigned *count, unsigned n, int64_t ms
     }
 }
 
+/* Stands before the libc's: after the next look at the boot clock this process loses so much time,
+ * as if it were stopped between reading the clock and telling the kernel. */
+static int freeze_after, freeze_ms;
+
+int clock_gettime(clockid_t id, struct timespec *to)
+{
+    long rc = syscall(SYS_clock_gettime, id, to);
+    int ms = freeze_ms;
+
+    if (id == CLOCK_BOOTTIME && ms > 0 && freeze_after-- == 0) {
+        freeze_ms = 0;
+        usleep((unsigned)ms * 1000);
+    }
+    return (int)rc;
+}
+
 static void shown_refreshed_hidden(void **state)
 {
     struct bench b;
@@ -113,10 +132,10 @@ static void shown_refreshed_hidden(void **state)
         struct vip *v = &b.vip[i];
 
         us = ns_us();
-        NS_OK(vip_show(v, 2500, &e));
+        NS_OK(vip_show(v, clock_boot_ms() + 2500, &e));
         print_message("vip_show %lld us", (long long)(ns_us() - us));
         us = ns_us();
-        NS_OK(vip_refresh(v, 2500, &e));
+        NS_OK(vip_refresh(v, clock_boot_ms() + 2500, &e));
         print_message(", vip_refresh %lld us\n", (long long)(ns_us() - us));
         assert_int_equal(rtnl_find(&b.ns->rtnl[NS_A], &v->ip, &found, &e), 1);
         assert_int_equal(found.valid_s, 4); /* up, and one more: the gate is what ends it */
@@ -140,18 +159,45 @@ static void without_the_gate_lifetimes_are_rounded_down(void **state)
     struct err e = {0};
 
     bench_start(&b, *state, false);
-    assert_int_equal(vip_show(&b.vip[0], 999, &e), -ETIME);
+    assert_int_equal(vip_show(&b.vip[0], clock_boot_ms() + 999, &e), -ETIME);
     assert_int_equal(vip_present(&b.vip[0], &e), 0);
     for (unsigned i = 0; i < 2; i++) {
-        NS_OK(vip_show(&b.vip[i], 2999, &e));
+        NS_OK(vip_show(&b.vip[i], clock_boot_ms() + 2999, &e));
         assert_int_equal(rtnl_find(&b.ns->rtnl[NS_A], &b.vip[i].ip, &found, &e), 1);
         assert_in_range(found.valid_s, 1, 2);
-        NS_OK(vip_refresh(&b.vip[i], 1900, &e));
-        NS_OK(vip_refresh(&b.vip[i], 900, &e)); /* changes nothing */
+        NS_OK(vip_refresh(&b.vip[i], clock_boot_ms() + 1900, &e));
+        NS_OK(vip_refresh(&b.vip[i], clock_boot_ms() + 900, &e)); /* changes nothing */
     }
     /* nobody refreshes: they end, and that is heard */
     until(&b, &b.removed, 2, 3500);
     assert_int_equal(b.removed, 2);
+    bench_stop(&b);
+}
+
+/* The process may be killed right afterwards: what the kernel was told then is what counts. */
+static void a_lifetime_told_late_does_not_last_longer(void **state)
+{
+    struct bench b;
+    struct rtnl_addr found;
+    struct err e = {0};
+
+    bench_start(&b, *state, false);
+    for (unsigned i = 0; i < 2; i++) {
+        struct vip *v = &b.vip[i];
+        int64_t until_ms = clock_boot_ms() + 3500;
+
+        NS_OK(vip_show(v, until_ms, &e));
+        freeze_after = 1; /* the second look, right before the kernel is told */
+        freeze_ms = 1700;
+        NS_OK(vip_refresh(v, until_ms, &e));
+        assert_int_equal(freeze_ms, 0);
+        assert_int_equal(rtnl_find(&b.ns->rtnl[NS_A], &v->ip, &found, &e), 1);
+        assert_true(clock_boot_ms() + found.valid_s * 1000 <= until_ms + 60);
+        freeze_after = 1;
+        freeze_ms = 1500;
+        assert_int_equal(vip_refresh(v, clock_boot_ms() + 1400, &e), -ETIME);
+        NS_OK(vip_hide(v, &e));
+    }
     bench_stop(&b);
 }
 
@@ -169,7 +215,7 @@ static void announcements_turn_the_neighbours_around(void **state)
         ns_neigh_set(b.ns, NS_B, &v->ip, wrong_mac);
         assert_true(ns_neigh_is(b.ns, NS_B, &v->ip, wrong_mac));
         us = ns_us();
-        NS_OK(vip_show(v, 5000, &e));
+        NS_OK(vip_show(v, clock_boot_ms() + 5000, &e));
         while (!ns_neigh_is(b.ns, NS_B, &v->ip, b.ns->mac[NS_A]) && ns_us() - us < 1000000)
             usleep(100);
         print_message("the neighbour knows %lld us after the start of vip_show\n",
@@ -180,7 +226,7 @@ static void announcements_turn_the_neighbours_around(void **state)
         run_ms(&b, 80);
         assert_true(ns_neigh_is(b.ns, NS_B, &v->ip, b.ns->mac[NS_A]));
         /* and 200 ms, but not when the lease is over by then */
-        NS_OK(vip_refresh(v, 1, &e));
+        NS_OK(vip_refresh(v, clock_boot_ms() + 1, &e));
         usleep(2000);
         ns_neigh_set(b.ns, NS_B, &v->ip, wrong_mac);
         run_ms(&b, 200);
@@ -226,7 +272,7 @@ static void removal_by_hand_is_seen(void **state)
     for (unsigned i = 0; i < 2; i++) {
         int64_t us;
 
-        NS_OK(vip_show(&b.vip[i], 5000, &e));
+        NS_OK(vip_show(&b.vip[i], clock_boot_ms() + 5000, &e));
         run_ms(&b, 20);
         us = ns_us();
         NS_OK(rtnl_remove(&b.ns->rtnl[NS_A], &b.vip[i].ip, &e));
@@ -253,8 +299,8 @@ static void another_holder_is_seen(void **state)
     NS_OK(
         packet_send(&b.b, frame, arp_build(frame, ARP_GARP_REPLY, wrong_mac, &v4, NULL, NULL), &e));
     run_ms(&b, 30);
-    NS_OK(vip_show(&b.vip[0], 5000, &e));
-    NS_OK(vip_show(&b.vip[1], 5000, &e));
+    NS_OK(vip_show(&b.vip[0], clock_boot_ms() + 5000, &e));
+    NS_OK(vip_show(&b.vip[1], clock_boot_ms() + 5000, &e));
     run_ms(&b, 30);
     assert_int_equal(b.foreign, 0);
     for (enum arp_form form = 0; form < ARP_FORM_N; form++) {
@@ -327,7 +373,7 @@ static void a_probe_finds_who_still_answers(void **state)
         NS_OK(rtnl_remove(&b.ns->rtnl[NS_B], &v->ip, &e));
 
         NS_OK(vip_probe(v, 1000, on_probed, &e)); /* given up by showing */
-        NS_OK(vip_show(v, 5000, &e));
+        NS_OK(vip_show(v, clock_boot_ms() + 5000, &e));
         run_ms(&b, 50);
         assert_int_equal(b.probes, 2);
         NS_OK(vip_hide(v, &e));
@@ -416,7 +462,7 @@ static void a_link_that_comes_back_is_announced_on(void **state)
     struct err e = {0};
 
     bench_start(&b, *state, true);
-    NS_OK(vip_show(&b.vip[0], 5000, &e));
+    NS_OK(vip_show(&b.vip[0], clock_boot_ms() + 5000, &e));
     round_ms = b.vip[0].since_ms;
     run_ms(&b, 60);
     ns_link_set(&b.ns->rtnl[NS_B], b.ns->ifindex[NS_B], false);
@@ -438,10 +484,10 @@ static void an_interface_that_is_gone_is_an_error(void **state)
 
     bench_start(&b, *state, true);
     vip_add(&b.vips, &lost, &far, 24, "eth7", NULL);
-    assert_int_equal(vip_show(&lost, 1000, &e), -ENODEV);
+    assert_int_equal(vip_show(&lost, clock_boot_ms() + 1000, &e), -ENODEV);
     assert_non_null(strstr(e.msg, "eth7"));
     lost.interface[0] = '\0';
-    assert_int_equal(vip_show(&lost, 1000, &e), -ENODEV);
+    assert_int_equal(vip_show(&lost, clock_boot_ms() + 1000, &e), -ENODEV);
     assert_int_equal(vip_probe(&lost, 1000, on_probed, &e), -ENODEV);
     assert_int_equal(lost.state, VIP_HIDDEN);
     bench_stop(&b);
@@ -452,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shown_refreshed_hidden),
         cmocka_unit_test(without_the_gate_lifetimes_are_rounded_down),
+        cmocka_unit_test(a_lifetime_told_late_does_not_last_longer),
         cmocka_unit_test(announcements_turn_the_neighbours_around),
         cmocka_unit_test(both_arp_forms_update_a_fresh_entry),
         cmocka_unit_test(removal_by_hand_is_seen),

@@ -190,7 +190,7 @@ static void mydb_start(struct mydb *m, enum mydb_way by)
         [MYDB_FOLLOW] = JOB_FOLLOW,
     };
     struct job_args args = {
-        .deadline_ms = m->ask.limit_ms, .planned = m->ask.planned, .reach = m->reach};
+        .limit_ms = m->ask.limit_ms, .planned = m->ask.planned, .reach = m->reach};
 
     if (m->ask.task == MYDB_FOLLOW)
         mydb_follow(m, &args.follow);

@@ -45,7 +45,7 @@ struct db {
 
     /* the running call */
     db_done_fn done;
-    int64_t deadline_ms;
+    int64_t limit_ms;
     char *sql;
     MYSQL_RES *res;
     struct db_cells *cells;
@@ -223,7 +223,7 @@ static void db_on_limit(uv_timer_t *t)
     else
         db_problem_set(&p, DB_TIMEOUT, "%s%s: no answer within %lld ms",
                        d->state == DB_ST_CONNECTING ? "connect " : "", d->where,
-                       (long long)d->deadline_ms);
+                       (long long)d->limit_ms);
     db_give_up(d, &p);
 }
 
@@ -296,19 +296,19 @@ static void db_on_wake(uv_async_t *a)
         db_give_up(d, &out.problem);
 }
 
-static void db_begin(struct db *d, int64_t deadline_ms, db_done_fn done)
+static void db_begin(struct db *d, int64_t limit_ms, db_done_fn done)
 {
     d->done = done;
-    d->deadline_ms = deadline_ms;
-    timer_in(&d->limit, deadline_ms, db_on_limit);
+    d->limit_ms = limit_ms;
+    timer_in(&d->limit, limit_ms, db_on_limit);
 }
 
-void db_connect(struct db *d, int64_t deadline_ms, db_done_fn done)
+void db_connect(struct db *d, int64_t limit_ms, db_done_fn done)
 {
     CHECK(d->state == DB_ST_CLOSED && !d->closer.closing);
-    db_begin(d, deadline_ms, done);
+    db_begin(d, limit_ms, done);
     db_move(d, DB_ST_CONNECTING);
-    d->connecting = connector_start(&d->params, d->where, deadline_ms, &d->wake);
+    d->connecting = connector_start(&d->params, d->where, limit_ms, &d->wake);
 }
 
 /* ---- a query ---- */
@@ -410,10 +410,10 @@ static void db_on_ready(uv_poll_t *p, int status, int events)
         db_run(d);
 }
 
-void db_query(struct db *d, const char *sql, int64_t deadline_ms, db_done_fn done)
+void db_query(struct db *d, const char *sql, int64_t limit_ms, db_done_fn done)
 {
     CHECK(d->state == DB_ST_IDLE && !d->closer.closing);
-    db_begin(d, deadline_ms, done);
+    db_begin(d, limit_ms, done);
     d->sql = strdup(sql);
     CHECK(d->sql);
     uv_poll_stop(&d->watch->poll);

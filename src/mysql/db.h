@@ -79,12 +79,12 @@ void *db_owner(const struct db *db);
  * (NULL: nobody). Never waits for the server. */
 void db_close(struct db *db, void (*closed)(void *owner));
 
-/* From CLOSED. The session gets sql_mode='', autocommit=1, a long wait_timeout and
- * lock_wait_timeout=1. Ends in DB_OK and IDLE, or in CLOSED. done is never called before it
- * returns. */
-void db_connect(struct db *db, int64_t deadline_ms, db_done_fn done);
+/* limit_ms: how long it may take. From CLOSED. The session gets sql_mode='', autocommit=1, a long
+ * wait_timeout and lock_wait_timeout=1. Ends in DB_OK and IDLE, or in CLOSED. done is never called
+ * before it returns. */
+void db_connect(struct db *db, int64_t limit_ms, db_done_fn done);
 /* From IDLE. sql is copied. done is never called before it returns. */
-void db_query(struct db *db, const char *sql, int64_t deadline_ms, db_done_fn done);
+void db_query(struct db *db, const char *sql, int64_t limit_ms, db_done_fn done);
 /* Ends the running call (if any) with DB_CANCELLED within a few ms, from the loop. The server may
  * still carry the statement out: whoever cares kills db_connection_id() from elsewhere. */
 void db_cancel(struct db *db);

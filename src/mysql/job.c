@@ -160,7 +160,7 @@ static void job_too_late(struct job *j)
     char text[1024];
 
     snprintf(text, sizeof text, "%s: not done within %" PRId64 " ms%s%s", job_name(j->kind),
-             j->args.deadline_ms, j->why[0] ? ": " : "", j->why);
+             j->args.limit_ms, j->why[0] ? ": " : "", j->why);
     job_over(j, false, DB_TIMEOUT, 0, text);
 }
 
@@ -359,18 +359,18 @@ static void job_on_connected(struct db *db, const struct db_result *r)
 
 void job_start(struct job *j, enum job_kind kind, const struct job_args *args, job_done_fn done)
 {
-    CHECK(!j->done && !j->closer.closing && kind < JOB_N && args->deadline_ms > 0);
+    CHECK(!j->done && !j->closer.closing && kind < JOB_N && args->limit_ms > 0);
     j->done = done;
     j->kind = kind;
     j->args = job_args_copy(args);
-    j->until_ms = clock_boot_ms() + args->deadline_ms;
+    j->until_ms = clock_boot_ms() + args->limit_ms;
     j->cancelled = j->facts_seen = j->holds = j->by_gtid = j->salvaging = false;
     j->killed = 0;
     j->why[0] = 0;
     if (db_is_idle(j->db))
         job_begin(j);
     else
-        db_connect(j->db, args->deadline_ms, job_on_connected);
+        db_connect(j->db, args->limit_ms, job_on_connected);
 }
 
 void job_cancel(struct job *j)

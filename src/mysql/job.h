@@ -27,8 +27,8 @@ const char *job_name(enum job_kind kind);
 
 /* Copied by job_start. */
 struct job_args {
-    int64_t deadline_ms; /* for the whole job, connecting included */
-    bool planned;        /* READ_ONLY: let running statements end (1 s at most) before killing */
+    int64_t limit_ms; /* how long the whole job may take, connecting included */
+    bool planned;     /* READ_ONLY: let running statements end (1 s at most) before killing */
     const char
         *reach; /* STOP_DRAIN: text of a position (MariaDB) or set (MySQL) that must have been
                    received and applied before the receiver is stopped; NULL or "": none */

@@ -80,8 +80,8 @@ static inline void doer_wait(struct doer *d)
 
 static inline bool doer_do(struct doer *d, enum job_kind kind, struct job_args args)
 {
-    if (!args.deadline_ms)
-        args.deadline_ms = 10000;
+    if (!args.limit_ms)
+        args.limit_ms = 10000;
     job_start(d->job, kind, &args, doer_on_done);
     assert_false(d->over);
     assert_true(job_is_running(d->job));

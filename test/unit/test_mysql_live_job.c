@@ -102,9 +102,9 @@ static void an_opening_given_up_never_comes_into_force(void **state)
     assert_done(&d, JOB_READ_ONLY, NO_ARGS);
     server_freeze(&one);
     meter_reset(&m);
-    assert_false(doer_do(&d, JOB_WRITABLE, (struct job_args){.deadline_ms = 300}));
+    assert_false(doer_do(&d, JOB_WRITABLE, (struct job_args){.limit_ms = 300}));
     assert_int_equal(d.error, DB_TIMEOUT);
-    assert_false(doer_do(&d, JOB_OBSERVE, (struct job_args){.deadline_ms = 300}));
+    assert_false(doer_do(&d, JOB_OBSERVE, (struct job_args){.limit_ms = 300}));
     assert_int_equal(d.error, DB_TIMEOUT);
     assert_true(meter_gap_ms(&m) < GAP_MAX_MS);
     server_thaw(&one);
@@ -121,7 +121,7 @@ static void cancelling_and_losing_the_server(void **state)
 {
     struct meter m;
     struct doer d;
-    struct job_args args = {.deadline_ms = 20000};
+    struct job_args args = {.limit_ms = 20000};
     uint64_t start;
 
     (void)state;
@@ -158,7 +158,7 @@ static void a_new_replica_follows(void **state)
     meter_start(&m);
     doer_open(&d, &m, &two);
     wrong.follow.password = "guessed-secret";
-    wrong.deadline_ms = 1500;
+    wrong.limit_ms = 1500;
     assert_false(doer_do(&d, JOB_FOLLOW, wrong));
     assert_null(strstr(d.text, "guessed-secret"));
     assert_non_null(strstr(d.text, "Access denied"));
@@ -289,7 +289,7 @@ static void what_cannot_be_reached_is_said(void **state)
     doer_open(&d, &m, &two);
     assert_done(&d, JOB_START_REPLICA, NO_ARGS);
     assert_false(
-        doer_do(&d, JOB_STOP_DRAIN, (struct job_args){.reach = "0-1-99999", .deadline_ms = 400}));
+        doer_do(&d, JOB_STOP_DRAIN, (struct job_args){.reach = "0-1-99999", .limit_ms = 400}));
     assert_int_equal(d.error, DB_TIMEOUT);
     assert_non_null(strstr(d.text, "0-1-99999 has not been received"));
     assert_done(&d, JOB_STOP_REPLICA, NO_ARGS);

@@ -64,7 +64,7 @@ static void an_opening_given_up_never_comes_into_force(void **state)
     doer_open(&d, &m, &one);
     assert_done(&d, JOB_READ_ONLY, NO_ARGS);
     server_freeze(&one);
-    assert_false(doer_do(&d, JOB_WRITABLE, (struct job_args){.deadline_ms = 300}));
+    assert_false(doer_do(&d, JOB_WRITABLE, (struct job_args){.limit_ms = 300}));
     assert_int_equal(d.error, DB_TIMEOUT);
     server_thaw(&one);
     loop_for(&m, 300);
@@ -86,7 +86,7 @@ static void a_replica_follows_drains_and_takes_over(void **state)
     doer_open(&old, &m, &one);
     doer_open(&new, &m, &two);
     wrong.follow.password = "guessed-secret";
-    wrong.deadline_ms = 2000;
+    wrong.limit_ms = 2000;
     assert_false(doer_do(&new, JOB_FOLLOW, wrong));
     assert_null(strstr(new.text, "guessed-secret"));
     assert_non_null(strstr(new.text, "denied"));

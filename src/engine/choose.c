@@ -46,10 +46,6 @@ static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t 
 {
     const struct slot *x = &e->slot[s];
 
-    if (!e->host[to].report.facts) {
-        snprintf(why, size, "%s is asking its server", host_name(e, to));
-        return false;
-    }
     for (int c = 0; c < (int)e->conf.names.hosts; c++) {
         if (c == to || c == x->holder || !x->host[c].maybe || x->host[c].allowed >> to & 1)
             continue;
@@ -69,6 +65,10 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
 {
     const struct slot *x = &e->slot[s];
 
+    if (!e->host[to].report.facts) {
+        snprintf(why, size, "%s is asking its server", host_name(e, to));
+        return false;
+    }
     if (e->now < x->host[to].not_before) {
         snprintf(why, size,
                  "%s has just started or promised not to take it, for another %" PRId64 " ms",

@@ -49,10 +49,16 @@ static void slot_reported(struct engine *e, int h, const struct report_slot *r)
     m->not_before = r->promised_ms ? e->now + other_clock(r->promised_ms) : 0;
     if (r->hold != HOLD_NONE && !m->maybe)
         m->allowed = r->members;
-    if (r->hold != HOLD_NONE && r->lease_ms)
+    if (r->hold != HOLD_NONE && r->lease_ms) {
+        int64_t out_at =
+            e->now + lease_out(e->host[h].report.gate, r->lease_ms); /* promises made it longer */
+
+        if (out_at > m->out_at)
+            m->out_at = out_at;
         m->allowed = r->electorate == x->electorate && r->members == x->members
                          ? x->members
                          : m->allowed & r->members;
+    }
     if (r->electorate > x->electorate ||
         (r->electorate == x->electorate && r->electorate && r->members != x->members)) {
         /* of a reign this one knows nothing of: numbers go on */

@@ -93,6 +93,7 @@ static void wire_hello(struct wire *w, const struct msg *m)
         wire_move(w, WIRE_UP);
         w->pause_ms = PAUSE_LEAST_MS;
         memset(&w->limit, 0, sizeof w->limit);
+        w->linked = true;
         cluster_feed(w->c, &ev);
     }
 }
@@ -147,7 +148,9 @@ static void wire_on_down(struct peer *p, void *owner, const char *why)
     if (!c->stopping) {
         wire_complain(w, why);
         wire_move(w, WIRE_PAUSE);
-        cluster_feed(c, &ev);
+        if (w->linked) /* another try that got nowhere is no news: the host is gone since then */
+            cluster_feed(c, &ev);
+        w->linked = false;
     }
     closer_sub(&c->closer);
 }

@@ -34,6 +34,7 @@ struct wire {
     struct cluster *c;
     int host;
     enum wire_state state;
+    bool linked; /* so the engine was told */
     struct peer *peer;
     int64_t since_ms; /* of the state */
     int64_t pause_ms;

@@ -304,6 +304,10 @@ void agentd_hide(struct agentd *d, int slot)
     struct agentd_slot *s = &d->addresses.slot[slot];
     char text[IP_TEXT_MAX];
 
+    /* while the gate is open a client hears of its connection's end; later it would have to wait */
+    for (unsigned i = 0; i < s->n; i++)
+        if (d->addresses.at[s->first + i].vip.state == VIP_SHOWN)
+            slot_destroy(d, slot, &d->addresses.at[s->first + i].vip.ip);
     slot_shut(d, slot);
     s->hide_again = false;
     s->probing = 0;

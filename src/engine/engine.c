@@ -144,7 +144,7 @@ static void engine_new_epoch(struct engine *e, uint64_t epoch, struct plan *p)
     e->next_beat = e->now;
     e->reign_at = e->now;
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
-        e->host[h].heard = false;
+        e->host[h].heard = e->host[h].told = false;
         memset(&e->host[h].order, 0, sizeof e->host[h].order);
         e->host[h].order.source = -1;
     }
@@ -166,6 +166,7 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
     e->started_at = e->now;
     e->take_over = ev->start.take_over;
     memcpy(e->identity, d ? d->identity : ev->start.identity, sizeof e->identity);
+    memcpy(e->fresh_identity, ev->start.identity, sizeof e->fresh_identity);
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         struct host *x = &e->host[h];
 
@@ -198,16 +199,48 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
         snprintf(e->passive_why, sizeof e->passive_why, "new here: asking whom the agents obey");
 }
 
+/* An agent obeys an epoch of this monitor that it never began: the journal is an old one, brought
+ * back. Whom it lets take what may long be wrong, so it starts as one that knows nothing. */
+static void engine_forgetful(struct engine *e, int h, uint64_t epoch, struct plan *p)
+{
+    plan_event(e, p, EVENT_WARN, h,
+               "obeys epoch %" PRIu64 " of this monitor, of which its journal knows nothing: the "
+               "journal is an old one; starting like a new monitor",
+               epoch);
+    memcpy(e->identity, e->fresh_identity, sizeof e->identity);
+    e->reign = REIGN_WAITING;
+    if (e->epoch > e->epoch_seen)
+        e->epoch_seen = e->epoch;
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        struct slot *x = &e->slot[s];
+
+        x->members = role_candidates(e, e->conf.slot_role[s]);
+        x->electorate = 0;
+        x->holder = x->journal_holder = x->target = -1;
+        x->adopted = x->releasing = x->fence = x->arrived = x->pinned = false;
+        for (unsigned i = 0; i < e->conf.names.hosts; i++) {
+            x->host[i].allowed = ~0ull;
+            x->host[i].maybe = false;
+        }
+    }
+}
+
 static void engine_deposed(struct engine *e, int h, uint64_t epoch, const char *by, struct plan *p)
 {
+    bool own = strcmp(by, e->identity) == 0;
+
     if (epoch > e->epoch_seen)
         e->epoch_seen = epoch;
     if (epoch < e->epoch || e->reign == REIGN_DEPOSED || e->reign == REIGN_WAITING)
         return;
-    if (strcmp(by, e->identity) == 0 && epoch == e->epoch)
+    if (own && epoch == e->epoch && e->host[h].told)
         return;
-    if (strcmp(by, e->identity) == 0 || (e->take_over && e->now - e->started_at < OUTBID_MS)) {
+    if (e->take_over && e->now - e->started_at < OUTBID_MS) {
         engine_new_epoch(e, epoch + 1, p);
+        return;
+    }
+    if (own) {
+        engine_forgetful(e, h, epoch, p);
         return;
     }
     e->reign = REIGN_DEPOSED;
@@ -306,6 +339,7 @@ static void engine_on_link(struct engine *e, const struct engine_event *ev, stru
 
         act->host = h;
         act->after = e->epoch_after;
+        x->told = true;
     }
 }
 
@@ -405,6 +439,7 @@ static void engine_beats(struct engine *e, struct plan *p)
         act = plan_add(p, ACT_BEAT);
         act->host = (int)h;
         act->after = e->epoch_after;
+        e->host[h].told = true;
     }
 }
 

@@ -182,6 +182,7 @@ struct host {
 
     bool linked; /* hello received */
     int64_t unlinked_at;
+    bool told; /* this epoch was said to it, or is about to be */
     uint64_t agent_epoch;
     char agent_obeys[IDENTITY_LEN];
     int64_t agent_heard_ms;
@@ -261,7 +262,7 @@ enum reign { REIGN_WAITING, REIGN_CLAIMING, REIGN_YES, REIGN_DEPOSED };
 
 struct engine {
     struct engine_conf conf;
-    char identity[IDENTITY_LEN];
+    char identity[IDENTITY_LEN], fresh_identity[IDENTITY_LEN];
     uint64_t epoch;
     enum reign reign;
     bool take_over;

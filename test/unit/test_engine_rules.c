@@ -408,12 +408,12 @@ static void test_two_holders_make_it_passive(void **state)
     restarted(-1);
     holds(0);
     holds(2);
+    link_up(0);
+    link_up(2);
     for (int h = 0; h < HOSTS; h++) {
         agent[h].epoch = e.epoch;
         memcpy(agent[h].obeys, e.identity, IDENTITY_LEN);
     }
-    link_up(0);
-    link_up(2);
     e.slot[0].journal_holder = -1;
     e.host[2].report_at = now;
     e.host[2].heard = true; /* both reports are in before a step looks */
@@ -663,9 +663,61 @@ static void test_waking_late_reads_first(void **state)
     assert_int_equal(e.slot[0].holder, 0);
 }
 
+/* Nothing of an old journal counts: as a new identity it waits until every candidate is heard. */
+static void journal_is_an_old_one(uint64_t epoch_known)
+{
+    restarted(0);
+    assert_int_equal(e.epoch, 5);
+    agent[1].epoch = epoch_known;
+    snprintf(agent[1].obeys, IDENTITY_LEN, "mon1.old");
+    link_up(1);
+    assert_int_equal(e.reign, REIGN_WAITING);
+    assert_string_not_equal(e.identity, "mon1.old");
+    assert_int_equal(e.slot[0].journal_holder, -1);
+    checks_fine();
+    go_on(4 * LEASE);
+    assert_int_equal(e.reign, REIGN_WAITING);
+    assert_int_equal(e.slot[0].holder, -1);
+    for (int h = 0; h < HOSTS; h++) {
+        agent[h].epoch = epoch_known;
+        snprintf(agent[h].obeys, IDENTITY_LEN, "mon1.old");
+        agent[h].heard_ms = 60000;
+        link_up(h);
+    }
+    assert_int_equal(e.reign, REIGN_CLAIMING);
+    assert_int_equal(e.epoch, epoch_known + 1);
+    for (int h = 0; h < HOSTS; h++)
+        accept_reign(h);
+    assert_int_equal(e.reign, REIGN_YES);
+}
+
+static void test_an_old_journal_counts_for_nothing(void **state)
+{
+    (void)state;
+    journal_is_an_old_one(9);
+}
+
+static void test_an_old_journal_may_begin_a_known_epoch(void **state)
+{
+    (void)state;
+    journal_is_an_old_one(5);
+}
+
+static void test_an_agent_that_comes_back_is_no_sign_of_an_old_journal(void **state)
+{
+    (void)state;
+    reigning();
+    feed((struct engine_event){.kind = EV_UNLINK, .agent = {.host = 1}});
+    link_up(1);
+    assert_int_equal(e.reign, REIGN_YES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_old_journal_counts_for_nothing),
+        cmocka_unit_test(test_an_old_journal_may_begin_a_known_epoch),
+        cmocka_unit_test(test_an_agent_that_comes_back_is_no_sign_of_an_old_journal),
         cmocka_unit_test(test_epoch_is_durable_before_anything_is_said),
         cmocka_unit_test(test_new_identity_waits_for_everybody),
         cmocka_unit_test(test_new_identity_stays_passive_beside_another),

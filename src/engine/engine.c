@@ -332,6 +332,8 @@ static void engine_on_link(struct engine *e, const struct engine_event *ev, stru
     x->agent_epoch = hello->epoch;
     memcpy(x->agent_obeys, hello->monitor, sizeof x->agent_obeys);
     x->agent_heard_ms = hello->heard_ms;
+    trap_restart(e, h, CK_PING); /* perhaps it was this monitor that was cut off */
+    trap_restart(e, h, CK_MYSQL);
     plan_event(e, p, EVENT_INFO, h, "agent connected");
     engine_deposed(e, h, hello->epoch, hello->monitor, p);
     if (engine_rules(e) || e->reign == REIGN_CLAIMING) {

@@ -15,6 +15,23 @@ static int64_t other_clock(int64_t ms)
     return ms + ms / 50 + 1;
 }
 
+static void story_begins(struct engine *e, int s, int64_t when)
+{
+    const struct slot *x = &e->slot[s];
+    const struct host *h = &e->host[x->holder];
+
+    if (!slot_writable(e, s) || e->story.on)
+        return;
+    e->story = (struct failover_story){.on = true, .slot = s, .from = x->holder, .began = when};
+    if (h->dead_since)
+        snprintf(e->story.why, sizeof e->story.why, "%s", h->report.mysqld_why);
+    else if (when < e->now)
+        snprintf(e->story.why, sizeof e->story.why, "%s fell silent", host_name(e, x->holder));
+    else
+        snprintf(e->story.why, sizeof e->story.why, "%s is %s", host_name(e, x->holder),
+                 host_state_names[h->state]);
+}
+
 static void slot_free(struct engine *e, int s, const char *how, bool silent, struct plan *p)
 {
     struct slot *x = &e->slot[s];
@@ -22,6 +39,8 @@ static void slot_free(struct engine *e, int s, const char *how, bool silent, str
 
     plan_event(e, p, EVENT_NOTE, was, "%s: let go by %s: %s", slot_name(e, s), host_name(e, was),
                how);
+    if (silent)
+        story_begins(e, s, e->host[was].report_at);
     if (slot_writable(e, s) && e->story.on && !e->story.released)
         e->story.released = e->now;
     x->holder = -1;
@@ -251,6 +270,11 @@ static bool slot_must_leave(const struct engine *e, int s)
     }
     if (state == ONLINE || state == UNKNOWN)
         return false;
+    if (state == HARD_OFFLINE &&
+        (!host_live(e, x->holder) || /* it can't be told; if it stays so its lease runs out */
+         e->now - e->host[x->holder].report_at >= host_lease(e, x->holder) / 4 ||
+         (check_good(e, x->holder, CK_PING) && check_good(e, x->holder, CK_MYSQL))))
+        return false; /* seen again, it stays, or its checks turn bad again */
     if (slot_writable(e, s) && (state == REPLICATION_DELAY || state == REPLICATION_FAIL))
         return false;
     return !(state == AWAITING_RECOVERY && e->now - x->assigned_at < host_lease(e, x->holder));
@@ -261,15 +285,7 @@ static void slot_leaving(struct engine *e, int s, struct plan *p)
     struct slot *x = &e->slot[s];
     const struct host *h = &e->host[x->holder];
 
-    if (slot_writable(e, s) && !e->story.on) {
-        e->story =
-            (struct failover_story){.on = true, .slot = s, .from = x->holder, .began = e->now};
-        if (h->dead_since)
-            snprintf(e->story.why, sizeof e->story.why, "%s", h->report.mysqld_why);
-        else
-            snprintf(e->story.why, sizeof e->story.why, "%s is %s", host_name(e, x->holder),
-                     host_state_names[h->state]);
-    }
+    story_begins(e, s, e->now);
     plan_event(e, p, EVENT_NOTE, x->holder, "%s: %s must let go, it is %s", slot_name(e, s),
                host_name(e, x->holder), host_state_names[h->state]);
     slot_release(e, s, h->state == HARD_OFFLINE);

@@ -171,6 +171,29 @@ static void state_replication(struct engine *e, int h, struct plan *p)
     state_set(e, h, x->flapping ? AWAITING_RECOVERY : ONLINE, "replicates again", p);
 }
 
+/* As far as this monitor knows. */
+static bool state_holds(const struct engine *e, int h)
+{
+    for (unsigned s = 0; s < e->conf.names.slots; s++)
+        if (e->slot[s].holder == h)
+            return true;
+    return false;
+}
+
+/* It went on under promises while this monitor could not see it. */
+static bool state_kept_roles(const struct engine *e, int h)
+{
+    const struct msg_report *r = &e->host[h].report;
+    bool kept = false;
+
+    if (!host_live(e, h) || r->mysqld != MYSQLD_UP)
+        return false;
+    for (unsigned i = 0; i < r->n; i++)
+        kept = kept || (r->slot[i].slot >= 0 && e->slot[r->slot[i].slot].holder == h &&
+                        r->slot[i].hold == HOLD_HELD && r->slot[i].lease_ms > 0);
+    return kept;
+}
+
 static void state_one(struct engine *e, int h, struct plan *p)
 {
     struct host *x = &e->host[h];
@@ -190,7 +213,12 @@ static void state_one(struct engine *e, int h, struct plan *p)
             state_set(e, h, AWAITING_RECOVERY, "seen for the first time", p);
         return;
     case HARD_OFFLINE:
-        if (known && x->check[CK_MYSQL].last == RESULT_OK && x->check[CK_PING].last == RESULT_OK)
+        if (!known || x->check[CK_MYSQL].last != RESULT_OK || x->check[CK_PING].last != RESULT_OK ||
+            (state_holds(e, h) && !host_live(e, h)))
+            return;
+        if (state_kept_roles(e, h))
+            state_set(e, h, ONLINE, "seen again, kept its roles meanwhile", p);
+        else
             state_set(e, h, AWAITING_RECOVERY, "is back", p);
         return;
     case ONLINE:

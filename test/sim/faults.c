@@ -155,8 +155,11 @@ static void plan_monitor(struct sim *s)
             fault_add(s, F_MODE, HOSTS, sim_chance(s, 500) ? MODE_PASSIVE : MODE_MANUAL,
                       (FIRST_S + i * 15) * S, sim_between(s, 100, 13000) * MS);
         else
-            fault_add(s, sim_chance(s, 500) ? F_KILL_MONITOR : F_FREEZE_MONITOR, HOSTS, -1,
-                      (FIRST_S + i * 15) * S, sim_between(s, 100, 13000) * MS);
+            fault_add(s,
+                      sim_chance(s, 300)   ? F_ISOLATE
+                      : sim_chance(s, 500) ? F_KILL_MONITOR
+                                           : F_FREEZE_MONITOR,
+                      HOSTS, -1, (FIRST_S + i * 15) * S, sim_between(s, 100, 13000) * MS);
 }
 
 static void plan_agent(struct sim *s)

@@ -315,7 +315,7 @@ void monitor_kill(struct sim *s, int m)
 
 /* ---- checks ---- */
 
-static enum result check_sample(const struct sim *s, int m, int h, enum check c, int64_t *us,
+static enum result check_sample(struct sim *s, int m, int h, enum check c, int64_t *us,
                                 int64_t *lag)
 {
     bool path = net_path(s, HOSTS + m, h) && net_path(s, h, HOSTS + m);
@@ -324,8 +324,11 @@ static enum result check_sample(const struct sim *s, int m, int h, enum check c,
     *us = 2 * MS;
     *lag = -1;
     if (c == CK_PING) {
-        *us = path ? 2 * MS : 500 * MS;
-        return path ? RESULT_OK : RESULT_ERROR;
+        if (path)
+            s->ping_ok[m][h] = s->now;
+        return path                                    ? RESULT_OK
+               : s->now - s->ping_ok[m][h] >= 500 * MS ? RESULT_ERROR
+                                                       : RESULT_UNKNOWN;
     }
     if (!path || !server_answers(s, h)) {
         *us = path && !v->up ? 2 * MS : 1000 * MS;

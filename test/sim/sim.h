@@ -200,7 +200,7 @@ struct sim {
     unsigned faults;
     struct fault fault[FAULTS_MAX];
     int64_t calm_at; /* the last fault is over */
-    int64_t moved_back;
+    int64_t ping_ok[MONS][HOSTS];
 
     /* judge */
     bool failed, done;

@@ -13,7 +13,7 @@ function(hamm_fuzz topic part)
         set(seeds "")
     endif()
     add_test(NAME fuzz/${topic}
-             COMMAND fuzz_${topic} -max_total_time=${FUZZ_SECONDS} -print_final_stats=1 ${found} ${seeds})
+             COMMAND fuzz_${topic} -max_total_time=${FUZZ_SECONDS} ${found} ${seeds})
 endfunction()
 hamm_fuzz(conf conf)
 hamm_fuzz(frame net)

@@ -4,5 +4,6 @@
 set -e
 tree=$1 out=$2
 shift 2
-exec cc -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -D_GNU_SOURCE "$@" -I"$tree/src" -I"$tree/test/sim" \
+exec cc -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -D_GNU_SOURCE "$@" \
+    -I"$tree/src" -I"$tree/test/sim" \
     -o "$out" "$tree"/test/sim/*.c "$tree"/src/engine/*.c "$tree"/src/gtid/*.c "$tree"/src/base/*.c

@@ -50,7 +50,8 @@ PY
     start=$(date +%s)
     "$work/sim" --from 1 --runs 1000000 --seconds "$limit" >"$work/out" 2>&1
     took=$(($(date +%s) - start))
-    found=$(sed -n 's/^seed \([0-9]*\) FAILED: \(.*\)/seed \1: \2/p;s/^.*engine.*: \(.*failed\).*/check: \1/p' "$work/out" | head -1 | cut -c1-110)
+    found=$(sed -n -e 's/^seed \([0-9]*\) FAILED: \(.*\)/seed \1: \2/p' \
+        -e 's/^.*engine.*: \(.*failed\).*/check: \1/p' "$work/out" | head -1 | cut -c1-110)
     if [ -n "$found" ]; then
         echo "found  $name  ($took s, $found)"
     elif ! grep -q ' runs, ' "$work/out"; then

@@ -37,5 +37,5 @@ def run(lab, variant):
     lab.check(lab.writer() == 'db2', 'the role moved when the cable came back')
     lost = lab.assert_loss_told(client, 'db1', 'db2')
     return (f'gap {gap:.2f} s, address dropped after {gone - at:.2f} s, read-only after '
-            f'{closed - at:.2f} s, {back}, longest gap after healing {client.gap(healed)[0]:.3f} s, '
-            f'{lost} rows lost and told')
+            f'{closed - at:.2f} s, {back}, longest gap after healing '
+            f'{client.gap(healed)[0]:.3f} s, {lost} rows lost and told')

@@ -358,6 +358,10 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
         x->clean = x->sampled = false;
         x->extra[0] = 0;
     }
+    if (e->now - x->report_at > host_lease(e, h) / 4) { /* perhaps nobody was heard meanwhile */
+        trap_restart(e, h, CK_PING);
+        trap_restart(e, h, CK_MYSQL);
+    }
     x->report = *r;
     x->report_at = e->now;
     if (r->facts)

@@ -236,6 +236,8 @@ static inline void server_start(struct server *s, unsigned id, bool tls)
                     "--user=root",
                     "--auth-root-authentication-method=socket",
                     "--skip-test-db",
+                    "--skip-name-resolve", /* a machine may not know its own name */
+                    "--force",
                     data,
                     "--innodb-log-file-size=4M",
                     "--innodb-buffer-pool-size=8M",

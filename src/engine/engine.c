@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The monitor's events, its reign (design sections 7.1, 7.6, 7.8) and its journal. Each step: what
+ * The monitor's events and its journal (design sections 7.1, 7.6). Each step: what
  * came in is noted, then states, slots, moves and orders are worked out anew. Orders come after the
  * journal record that covers them. */
 #include "engine/engine_internal.h"
@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
-
-enum { OUTBID_MS = 30000, HEARD_LATELY_MS = 5000 };
 
 struct action *plan_add(struct plan *p, enum action_kind kind)
 {
@@ -135,30 +133,6 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
     }
 }
 
-/* A new epoch: nobody has accepted it yet, everything said before is void. */
-static void engine_new_epoch(struct engine *e, uint64_t epoch, struct plan *p)
-{
-    e->epoch = epoch;
-    e->serial = 0;
-    e->epoch_after = e->persisted + 1;
-    e->next_beat = e->now;
-    e->reign_at = e->now;
-    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
-        e->host[h].heard = e->host[h].told = false;
-        memset(&e->host[h].order, 0, sizeof e->host[h].order);
-        e->host[h].order.source = -1;
-    }
-    for (unsigned s = 0; s < e->conf.names.slots; s++)
-        for (unsigned h = 0; h < e->conf.names.hosts; h++) {
-            struct slot_host *m = &e->slot[s].host[h];
-
-            m->last_hold = 0;
-            m->maybe = role_candidates(e, e->conf.slot_role[s]) >> h & 1;
-            m->out_at = e->now + host_out(e, (int)h);
-        }
-    plan_event(e, p, EVENT_NOTE, -1, "epoch %" PRIu64 " begins", epoch);
-}
-
 static void engine_on_start(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     const struct engine_durable *d = ev->start.durable;
@@ -194,131 +168,9 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
         e->mode = d->mode;
     e->reign = d || e->take_over ? REIGN_YES : REIGN_WAITING;
     if (e->reign == REIGN_YES)
-        engine_new_epoch(e, d ? d->epoch + 1 : 1, p);
+        reign_begins(e, d ? d->epoch + 1 : 1, p);
     else
         snprintf(e->passive_why, sizeof e->passive_why, "new here: asking whom the agents obey");
-}
-
-/* An agent obeys an epoch of this monitor that it never began: the journal is an old one, brought
- * back. Whom it lets take what may long be wrong, so it starts as one that knows nothing. */
-static void engine_forgetful(struct engine *e, int h, uint64_t epoch, struct plan *p)
-{
-    plan_event(e, p, EVENT_WARN, h,
-               "obeys epoch %" PRIu64 " of this monitor, of which its journal knows nothing: the "
-               "journal is an old one; starting like a new monitor",
-               epoch);
-    memcpy(e->identity, e->fresh_identity, sizeof e->identity);
-    e->reign = REIGN_WAITING;
-    if (e->epoch > e->epoch_seen)
-        e->epoch_seen = e->epoch;
-    for (unsigned s = 0; s < e->conf.names.slots; s++) {
-        struct slot *x = &e->slot[s];
-
-        x->members = role_candidates(e, e->conf.slot_role[s]);
-        x->electorate = 0;
-        x->holder = x->journal_holder = x->target = -1;
-        x->adopted = x->releasing = x->fence = x->arrived = x->pinned = false;
-        for (unsigned i = 0; i < e->conf.names.hosts; i++) {
-            x->host[i].allowed = ~0ull;
-            x->host[i].maybe = false;
-        }
-    }
-}
-
-static void engine_deposed(struct engine *e, int h, uint64_t epoch, const char *by, struct plan *p)
-{
-    bool own = strcmp(by, e->identity) == 0;
-
-    if (epoch > e->epoch_seen)
-        e->epoch_seen = epoch;
-    if (epoch < e->epoch || e->reign == REIGN_DEPOSED || e->reign == REIGN_WAITING)
-        return;
-    if (own && epoch == e->epoch && e->host[h].told)
-        return;
-    if (e->take_over && e->now - e->started_at < OUTBID_MS) {
-        engine_new_epoch(e, epoch + 1, p);
-        return;
-    }
-    if (own) {
-        engine_forgetful(e, h, epoch, p);
-        return;
-    }
-    e->reign = REIGN_DEPOSED;
-    snprintf(e->passive_why, sizeof e->passive_why,
-             "deposed: %s obeys monitor %s, epoch %" PRIu64
-             "; this one stays passive until it is started with --take-over",
-             host_name(e, h), by, epoch);
-    plan_event(e, p, EVENT_WARN, -1, "%s", e->passive_why);
-}
-
-/* Whom this agent obeys; false: this monitor may not claim the reign because of it. */
-static bool claim_allowed(struct engine *e, int h)
-{
-    const struct host *x = &e->host[h];
-    size_t len = strlen(e->conf.monitor);
-
-    if (!x->linked) {
-        snprintf(e->passive_why, sizeof e->passive_why,
-                 "new here: every candidate's agent has to be asked first, %s does not answer",
-                 host_name(e, h));
-        return false;
-    }
-    if (!x->agent_obeys[0])
-        return true;
-    if (strncmp(x->agent_obeys, e->conf.monitor, len) != 0 || x->agent_obeys[len] != '.') {
-        snprintf(e->passive_why, sizeof e->passive_why,
-                 "%s obeys monitor %s: this one stays passive; to take over from it: hamm monitor "
-                 "--take-over",
-                 host_name(e, h), x->agent_obeys);
-        return false;
-    }
-    if (x->agent_heard_ms >= 0 && x->agent_heard_ms < HEARD_LATELY_MS) {
-        snprintf(e->passive_why, sizeof e->passive_why,
-                 "%s has just heard another monitor named %s: is one running elsewhere?",
-                 host_name(e, h), e->conf.monitor);
-        return false;
-    }
-    return true;
-}
-
-static hostset engine_candidates(const struct engine *e)
-{
-    hostset all = 0;
-
-    for (unsigned r = 0; r < e->conf.roles; r++)
-        all |= role_candidates(e, (int)r);
-    return all;
-}
-
-static void engine_claim(struct engine *e, struct plan *p)
-{
-    char before[WHY_LEN];
-
-    memcpy(before, e->passive_why, sizeof before);
-    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
-        if (!(engine_candidates(e) >> h & 1))
-            continue;
-        if (e->reign == REIGN_WAITING && !claim_allowed(e, (int)h)) {
-            if (strcmp(before, e->passive_why) != 0)
-                plan_event(e, p, EVENT_WARN, -1, "%s", e->passive_why);
-            return;
-        }
-        if (e->reign == REIGN_CLAIMING && !e->host[h].heard)
-            return;
-    }
-    if (e->reign == REIGN_WAITING) {
-        e->reign = REIGN_CLAIMING;
-        engine_new_epoch(e, e->epoch_seen + 1, p);
-        snprintf(e->passive_why, sizeof e->passive_why,
-                 "waiting until every agent accepted epoch "
-                 "%" PRIu64,
-                 e->epoch);
-        return;
-    }
-    e->reign = REIGN_YES;
-    e->passive_why[0] = 0;
-    plan_event(e, p, EVENT_NOTE, -1, "every agent accepted epoch %" PRIu64 ": this monitor reigns",
-               e->epoch);
 }
 
 static void engine_on_link(struct engine *e, const struct engine_event *ev, struct plan *p)
@@ -335,7 +187,7 @@ static void engine_on_link(struct engine *e, const struct engine_event *ev, stru
     trap_restart(e, h, CK_PING); /* perhaps it was this monitor that was cut off */
     trap_restart(e, h, CK_MYSQL);
     plan_event(e, p, EVENT_INFO, h, "agent connected");
-    engine_deposed(e, h, hello->epoch, hello->monitor, p);
+    reign_refused(e, h, hello->epoch, hello->monitor, p);
     if (engine_rules(e) || e->reign == REIGN_CLAIMING) {
         struct action *act = plan_add(p, ACT_BEAT);
 
@@ -410,7 +262,7 @@ static void engine_event_in(struct engine *e, const struct engine_event *ev, str
         slots_lease(e, ev->agent.host, ev->agent.lease, p);
         return;
     case EV_REFUSED:
-        engine_deposed(e, ev->agent.host, ev->agent.refusal->epoch, ev->agent.refusal->monitor, p);
+        reign_refused(e, ev->agent.host, ev->agent.refusal->epoch, ev->agent.refusal->monitor, p);
         return;
     case EV_COMMAND:
         move_command(e, &ev->command, p);
@@ -487,7 +339,7 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
     engine_event_in(e, ev, p);
     states_work(e, p);
     if (e->reign == REIGN_WAITING || e->reign == REIGN_CLAIMING)
-        engine_claim(e, p);
+        reign_claim(e, p);
     if (engine_rules(e)) {
         engine_wait_mode(e, p);
         slots_work(e, p);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * What the files of the monitor's engine say to each other:
- *   engine.c  events in, reign, journal     trap.c   checks        states.c  host states
- *   slots.c   who holds what                choose.c candidates    orders.c  what each agent is
- * told move.c    planned moves, commands */
+ *   engine.c  events in, journal     reign.c   epochs, who reigns    trap.c    checks
+ *   states.c  host states            slots.c   who holds what        choose.c  candidates
+ *   gather.c  who has most           orders.c  what agents are told  move.c    moves, commands */
 #pragma once
 
 #include "base/check.h"
@@ -47,6 +47,11 @@ int engine_active_slot(const struct engine *e); /* the writable slot; -1 none co
 bool host_live(const struct engine *e, int h);
 const struct report_slot *host_report_slot(const struct engine *e, int h, int slot);
 bool engine_rules(const struct engine *e); /* reigning: may order and grant */
+
+/* reign.c */
+void reign_begins(struct engine *e, uint64_t epoch, struct plan *p);
+void reign_refused(struct engine *e, int h, uint64_t epoch, const char *by, struct plan *p);
+void reign_claim(struct engine *e, struct plan *p);
 
 /* trap.c */
 void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p);

@@ -156,9 +156,9 @@ static void plan_monitor(struct sim *s)
                       (FIRST_S + i * 15) * S, sim_between(s, 100, 13000) * MS);
         else
             fault_add(s,
-                      sim_chance(s, 300)   ? F_ISOLATE
-                      : sim_chance(s, 500) ? F_KILL_MONITOR
-                                           : F_FREEZE_MONITOR,
+                      sim_chance(s, 300) && s->lease_ms > 1000 ? F_ISOLATE
+                      : sim_chance(s, 500)                     ? F_KILL_MONITOR
+                                                               : F_FREEZE_MONITOR,
                       HOSTS, -1, (FIRST_S + i * 15) * S, sim_between(s, 100, 13000) * MS);
 }
 

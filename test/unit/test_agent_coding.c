@@ -33,8 +33,8 @@ static void durable_of_a_stranger(void **state)
         "hamm agent 1\nepoch 1\nmonitor a\nmore\n",
         "hamm agent 1\nepoch -1\nmonitor a\n",
         "hamm agent 1\nepoch 01\nmonitor a\n",
-        "hamm agent 1\nepoch 1\nmonitor "
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+        ("hamm agent 1\nepoch 1\nmonitor "
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"),
     };
     struct agent_durable d = {.epoch = 7};
 

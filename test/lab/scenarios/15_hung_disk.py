@@ -6,14 +6,21 @@ import subprocess
 from lab.lab import WRITER
 
 
+class NoLoop(Exception):
+    """Containers often have no loop devices."""
+
+
 def disk(lab, name, hosts):
     """A file system of its own under the state directories of those hosts."""
     image = os.path.join(lab.directory, f'{name}.image')
     with open(image, 'wb') as f:
         f.truncate(8 << 20)
     subprocess.run(['mkfs.ext4', '-q', image], check=True)
-    loop = subprocess.run(['losetup', '-f', '--show', image], check=True, text=True,
-                          stdout=subprocess.PIPE).stdout.strip()
+    made = subprocess.run(['losetup', '-f', '--show', image], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    if made.returncode:
+        raise NoLoop(made.stdout.strip())
+    loop = made.stdout.strip()
     for h in hosts:
         lab.host(h).ns.run(['mount', loop, os.path.join(lab.host(h).directory, 'state')])
     subprocess.run(['losetup', '-d', loop], check=True)  # goes when the last mount does
@@ -39,8 +46,11 @@ def run(lab):
     that cannot write orders nothing: a dead writer is replaced when the disk goes on.
     """
     lab.start(hamm=False)
-    disk(lab, 'agents', ('db1', 'db2', 'db3'))
-    disk(lab, 'monitor', ('mon1',))
+    try:
+        disk(lab, 'agents', ('db1', 'db2', 'db3'))
+        disk(lab, 'monitor', ('mon1',))
+    except NoLoop as e:
+        return f'NOT RUN, it needs loop devices: {e}'
     lab.write_config()
     lab.start_hamm()
     client, mon = lab.client(), lab.host('mon1')

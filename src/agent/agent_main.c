@@ -2,6 +2,7 @@
 #include "agent/agent_main.h"
 
 #include "agent/agentd.h"
+#include "mysql/db.h"
 #include "net/peer.h"
 
 #include <errno.h>
@@ -9,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { CONNECTS_END_MS = 3000 };
 
 struct options {
     const char *file, *host, *state_dir, *run_dir;
@@ -145,5 +149,7 @@ int agent_main(int argc, char **argv)
     tls_free(d->tls);
     free(d);
     conf_free(c);
+    if (!db_end(CONNECTS_END_MS))
+        _exit(rc);
     return rc;
 }

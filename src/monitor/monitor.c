@@ -12,8 +12,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { CLUSTERS_MAX = 64 };
+enum { CLUSTERS_MAX = 64, CONNECTS_END_MS = 3000 };
 
 struct monitor {
     uv_loop_t loop;
@@ -199,5 +200,7 @@ int monitor_main(int argc, char **argv)
         log_error(&monitor_log, "ended with something still open: a bug");
         return 1;
     }
+    if (!db_end(CONNECTS_END_MS))
+        _exit(m.exit_code);
     return m.exit_code;
 }

@@ -39,12 +39,15 @@ struct connect_try {
 /* The process's threads and what waits for them. */
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t work;
+    pthread_cond_t work, gone;
     pthread_once_t once;
     struct connect_try *first, **last;
     unsigned threads, idle;
-} pool = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .once = PTHREAD_ONCE_INIT};
+    bool ending;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .work = PTHREAD_COND_INITIALIZER,
+          .gone = PTHREAD_COND_INITIALIZER,
+          .once = PTHREAD_ONCE_INIT};
 
 static void pool_once(void)
 {
@@ -269,7 +272,7 @@ static struct connect_try *pool_wait(void) /* under the lock; NULL: nothing to d
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += CONNECTOR_IDLE_S;
-    while (!t && rc == 0) {
+    while (!t && rc == 0 && !pool.ending) {
         pool.idle++;
         rc = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
         pool.idle--;
@@ -300,9 +303,12 @@ static void *pool_thread(void *arg)
             uv_async_send(t->tell);
         }
     }
-    pool.threads--;
     pthread_mutex_unlock(&pool.lock);
     mysql_thread_end();
+    pthread_mutex_lock(&pool.lock);
+    if (--pool.threads == 0)
+        pthread_cond_signal(&pool.gone);
+    pthread_mutex_unlock(&pool.lock);
     return NULL;
 }
 
@@ -324,6 +330,24 @@ static int pool_grow(void) /* under the lock */
     if (rc == 0)
         pool.threads++;
     return rc;
+}
+
+bool db_end(int64_t limit_ms)
+{
+    struct timespec until;
+    bool gone;
+    int rc = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += limit_ms / 1000;
+    pthread_mutex_lock(&pool.lock);
+    pool.ending = true;
+    pthread_cond_broadcast(&pool.work);
+    while (pool.threads && rc == 0)
+        rc = pthread_cond_timedwait(&pool.gone, &pool.lock, &until);
+    gone = pool.threads == 0;
+    pthread_mutex_unlock(&pool.lock);
+    return gone;
 }
 
 /* ---- for the loop ---- */

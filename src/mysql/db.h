@@ -101,6 +101,11 @@ bool db_uses_tls(const struct db *db);
 /* Unix sockets: the process that listens there (SO_PEERCRED). 0: TCP, or not connected. */
 pid_t db_peer_pid(const struct db *db);
 
+/* At the end of the process, after the loop and every db: waits for the threads that connect, for
+ * limit_ms (whole seconds) at most. False: one still hangs; then the process must end by _exit,
+ * since exit handlers would take its libraries away from under it. No db may be made any more. */
+bool db_end(int64_t limit_ms) MUST_CHECK;
+
 /* Rows and columns count from 0. NULL for SQL NULL and for a column that does not exist. */
 const char *db_value(const struct db_result *r, unsigned row, unsigned column);
 const char *db_named(const struct db_result *r, unsigned row, const char *column);

@@ -482,7 +482,7 @@ class Lab:
                     ended.append(p)
         for p in ended:
             if p.wait(10) != 0:
-                raise Failure(f'{p.name}: exit {p.exit} after SIGTERM, not 0')
+                raise Failure(f'{p.name}: exit {p.exit} after SIGTERM, not 0{p.where()}')
         for path in self.logs():
             with open(path, errors='replace') as f:
                 found = re.search(r'^.*(AddressSanitizer|LeakSanitizer|runtime error:|CHECK '

@@ -11,6 +11,7 @@ Processes are started by the main thread only: PDEATHSIG is about the starting *
 """
 import contextlib
 import ctypes
+import glob
 import os
 import signal
 import subprocess
@@ -102,6 +103,22 @@ class Process:
     def wait(self, seconds):
         self.waiter.join(seconds)
         return self.exit
+
+    def where(self):
+        """What each of its threads waits in, for a process that should have ended."""
+        told, pids = '', [self.pid]
+        for pid in pids:
+            for task in glob.glob(f'/proc/{pid}/task/*'):
+                try:
+                    with open(f'{task}/children') as f:
+                        pids += map(int, f.read().split())
+                    with open(f'{task}/comm') as f, open(f'{task}/syscall') as g:
+                        told += f'\n  {os.path.basename(task)} {f.read().strip()}: {g.read().strip()}'
+                    with open(f'{task}/stack') as f:
+                        told += ' ' + ' < '.join(line.split()[-1] for line in f)
+                except OSError:
+                    continue
+        return told
 
 
 class Namespace:

@@ -113,7 +113,8 @@ class Process:
                     with open(f'{task}/children') as f:
                         pids += map(int, f.read().split())
                     with open(f'{task}/comm') as f, open(f'{task}/syscall') as g:
-                        told += f'\n  {os.path.basename(task)} {f.read().strip()}: {g.read().strip()}'
+                        told += f'\n  {os.path.basename(task)} {f.read().strip()}: '
+                        told += g.read().strip()
                     with open(f'{task}/stack') as f:
                         told += ' ' + ' < '.join(line.split()[-1] for line in f)
                 except OSError:

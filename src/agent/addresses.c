@@ -280,14 +280,14 @@ void agentd_show(struct agentd *d, int slot, int64_t until_ms)
     }
 }
 
-static void slot_destroy(struct agentd *d, int slot, const struct ip *ip)
+static void slot_destroy(struct agentd *d, int slot, const struct ip *ip, unsigned rounds)
 {
     struct err e = {0};
     int n = DIAG_ONCE_MAX;
 
     if (d->addresses.no_destroy)
         return;
-    for (unsigned i = 0; i < DESTROY_ROUNDS && n == DIAG_ONCE_MAX; i++)
+    for (unsigned i = 0; i < rounds && n == DIAG_ONCE_MAX; i++)
         n = diag_kill(ip, &e);
     if (n >= 0)
         return;
@@ -304,10 +304,11 @@ void agentd_hide(struct agentd *d, int slot)
     struct agentd_slot *s = &d->addresses.slot[slot];
     char text[IP_TEXT_MAX];
 
-    /* while the gate is open a client hears of its connection's end; later it would have to wait */
+    /* While the gate is open a client hears of its connection's end; later it would have to wait.
+     * Only so many: the gate may be open beyond its time, as after a pause of this machine. */
     for (unsigned i = 0; i < s->n; i++)
         if (d->addresses.at[s->first + i].vip.state == VIP_SHOWN)
-            slot_destroy(d, slot, &d->addresses.at[s->first + i].vip.ip);
+            slot_destroy(d, slot, &d->addresses.at[s->first + i].vip.ip, 1);
     slot_shut(d, slot);
     s->hide_again = false;
     s->probing = 0;
@@ -323,7 +324,7 @@ void agentd_hide(struct agentd *d, int slot)
         }
         if (shown)
             log_info(&d->log, "%s: %s is off", slot_name(d, slot), ip_text(&v->ip, text));
-        slot_destroy(d, slot, &v->ip);
+        slot_destroy(d, slot, &v->ip, DESTROY_ROUNDS);
     }
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The network of a laboratory: one bridge, one cable for each host."""
 import subprocess
+import time
 
 BRIDGE = 'br0'
 
@@ -47,7 +48,13 @@ link set {name} up
 
     def heal(self, name):
         self._in('ip', 'link', 'set', name, 'up')
-        self._in('bridge', 'link', 'set', 'dev', name, 'state', '3')
+        for _ in range(20):  # until it has its carrier the bridge may refuse
+            try:
+                return self._in('bridge', 'link', 'set', 'dev', name, 'state', '3')
+            except RuntimeError as e:
+                trouble = e
+                time.sleep(0.01)
+        raise trouble
 
     def cut_between(self, a, b, both=True):
         """Nothing gets from a to b (nor back, if both)."""

@@ -4,6 +4,7 @@
 #include "test_mysql_server.h"
 
 static struct server server;
+static bool ed25519;
 
 /* The owner of a db in these tests: remembers the last answer. */
 struct seen {
@@ -264,6 +265,8 @@ static void denied_says_what_to_do(void **state)
     wrong.password = "guessed-secret";
     plugin.user = "edwards";
     plugin.plugin_dir = "/nonexistent";
+    if (!ed25519)
+        puts("not tried: an account whose plugin is missing here (the server has no auth_ed25519)");
     meter_start(&m);
     seen_open(&s, &m, &wrong);
     assert_int_equal(seen_connect(&s, 5000), DB_DENIED);
@@ -271,10 +274,12 @@ static void denied_says_what_to_do(void **state)
     assert_null(strstr(s.text, "guessed-secret"));
     assert_non_null(strstr(s.text, "check the password"));
     seen_close(&s);
-    seen_open(&s, &m, &plugin);
-    assert_int_equal(seen_connect(&s, 5000), DB_DENIED);
-    assert_non_null(strstr(s.text, "libmariadb3"));
-    seen_close(&s);
+    if (ed25519) {
+        seen_open(&s, &m, &plugin);
+        assert_int_equal(seen_connect(&s, 5000), DB_DENIED);
+        assert_non_null(strstr(s.text, "libmariadb3"));
+        seen_close(&s);
+    }
     plugin = by_tcp();
     seen_open(&s, &m, &plugin);
     assert_int_equal(seen_connect(&s, 5000), DB_OK);
@@ -498,8 +503,12 @@ static int set_up(void **state)
     (void)state;
     server_start(&server, 1, true);
     server_do(&server, "CREATE USER tester IDENTIFIED BY 'pass''word\\\\'");
-    server_do(&server, "INSTALL SONAME 'auth_ed25519'");
-    server_do(&server, "CREATE USER edwards IDENTIFIED VIA ed25519 USING PASSWORD('pass')");
+    /* Debian has it in mariadb-server, not in mariadb-server-core */
+    ed25519 = access("/usr/lib/mysql/plugin/auth_ed25519.so", R_OK) == 0;
+    if (ed25519) {
+        server_do(&server, "INSTALL SONAME 'auth_ed25519'");
+        server_do(&server, "CREATE USER edwards IDENTIFIED VIA ed25519 USING PASSWORD('pass')");
+    }
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The agent's own rules (design sections 7.1 to 7.5, 7.7, 7.9), pure: what comes in is an event,
+ * The agent's own rules, pure: what comes in is an event,
  * what shall be done is a plan, time is a field of the event. The shell (agent/) performs the plan
  * and feeds the results back. Same events, same plans, bit for bit.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Leases and promises (design sections 7.2, 7.5, 7.7). A lease runs from the moment its request was
+ * Leases and promises. A lease runs from the moment its request was
  * sent; one that ran out ends its serial for good. When the monitor is not heard, the holder asks
  * the other members of its electorate to promise not to take the slot. */
 #include "engine/agent_internal.h"

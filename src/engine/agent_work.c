@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The work on the server and on addresses (design sections 7.4, 8): taking and leaving slots, and
+ * The work on the server and on addresses: taking and leaving slots, and
  * which job is next. One job at a time; making the server read-only goes before everything else. */
 #include "engine/agent_internal.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Who may get a slot, and who gets it. A slot goes to another host only after its holder released
- * it, or is surely out and the new one was in the electorate the holder knew (design sections
- * 6, 7.3, 7.7). */
+ * it, or is surely out and the new one was in the electorate the holder knew. */
 #include "engine/engine_internal.h"
 
 #include "gtid/gtid.h"

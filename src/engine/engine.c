@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The monitor's events and its journal (design sections 7.1, 7.6). Each step: what
+ * The monitor's events and its journal. Each step: what
  * came in is noted, then states, slots, moves and orders are worked out anew. Orders come after the
  * journal record that covers them. */
 #include "engine/engine_internal.h"

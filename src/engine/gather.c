@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Before a new writer is named without its predecessor's help: everybody stops receiving and
  * applies what he has, so that it is known who has most; and if somebody else has more than the
- * chosen one, that is fetched from him first (design section 8, Promote). Nobody is waited for for
+ * chosen one, that is fetched from him first. Nobody is waited for for
  * long. */
 #include "engine/engine_internal.h"
 

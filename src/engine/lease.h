@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The arithmetic of leases (design section 7, opening, and 7.4). All in ms of CLOCK_BOOTTIME, whose
+ * The arithmetic of leases. All in ms of CLOCK_BOOTTIME, whose
  * rate is within 1 % of true on every machine. */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * What each agent is told: hold these, follow that. Worked out anew at every step; a new order goes
  * out when it differs from the last one said. Nobody is told to follow the writer before everything
- * it has was found in what the writer has (design section 8, Return). */
+ * it has was found in what the writer has. */
 #include "engine/engine_internal.h"
 
 enum {

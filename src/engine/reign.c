@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Who reigns (design sections 7.1, 7.8): epochs, a new identity that first asks everybody, a
+ * Who reigns: epochs, a new identity that first asks everybody, a
  * monitor that learns that it is deposed or that its journal is an old one. */
 #include "engine/engine_internal.h"
 

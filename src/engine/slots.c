@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Who holds what (design sections 7.2, 7.3, 7.6, 7.7): what reports and lease requests prove about
+ * Who holds what: what reports and lease requests prove about
  * each slot, when a holder has to let go, when a slot is free, and the electorate.
  *
  * For each slot and host: `maybe` says the host may hold it as far as is known, `out_at` when a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The agent's safety rules (design sections 7.1 to 7.5, 7.7, 7.9), one by one. Host 1 of three;
+ * The agent's safety rules, one by one. Host 1 of three;
  * slot 0 is the writer, slot 1 a reader. Leases are 2000 ms. */
 #include "engine/agent.h"
 

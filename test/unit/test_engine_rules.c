@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The monitor's safety rules (design sections 7.1 to 7.3, 7.6 to 7.8), one by one. Three hosts,
+ * The monitor's safety rules, one by one. Three hosts,
  * all candidates of slot 0, the writer; leases are 2000 ms. */
 #include "engine/engine.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mysql/connector.h"
 
+#include <openssl/crypto.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -305,6 +306,7 @@ static void *pool_thread(void *arg)
     }
     pthread_mutex_unlock(&pool.lock);
     mysql_thread_end();
+    OPENSSL_thread_stop(); /* not left to the thread's very end, which nobody waits for */
     pthread_mutex_lock(&pool.lock);
     if (--pool.threads == 0)
         pthread_cond_signal(&pool.gone);

@@ -7,7 +7,8 @@
  *
  *   sim.c  queue, clocks, luck, story      net.c      links, cuts        server.c  mysqld, jobs
  *   agents.c  shell of agents, kernel      monitors.c shell of monitors  judge.c   the promises
- *   faults.c  what goes wrong, operator    main.c     seeds, shrinking */
+ *   plans.c  what goes wrong when         faults.c   it happens; operator
+ *   main.c  seeds, shrinking */
 #pragma once
 
 #include "base/check.h"
@@ -280,10 +281,12 @@ void monitor_handle(struct sim *s, int m, const struct input *in);
 void monitor_checks(struct sim *s);
 int monitor_reigning(const struct sim *s); /* -1 none */
 
-/* faults.c */
+/* plans.c */
 void faults_plan(struct sim *s);
-void faults_start(struct sim *s);
 void fault_text(const struct sim *s, const struct fault *f, char *to, size_t size);
+
+/* faults.c */
+void faults_start(struct sim *s);
 
 /* judge.c */
 void judge_step(struct sim *s);

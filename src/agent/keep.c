@@ -30,7 +30,7 @@ static int keep_open_journal(struct agentd *d, struct err *e)
     if (snprintf(path, sizeof path, "%s/%s.%s.agent.journal", d->state_dir, d->conf->cluster,
                  d->conf->hosts[d->self].name) >= (int)sizeof path)
         return err_set(e, -ENAMETOOLONG, "state directory %s: the path is too long", d->state_dir);
-    if (journal_open(&d->loop, path, NULL, d, keep_on_last, &d->keep.journal, e) < 0)
+    if (journal_open(&d->loop, path, &journal_daemon, d, keep_on_last, &d->keep.journal, e) < 0)
         return e->code;
     if (d->keep.durable_bad)
         return err_set(e, -EPROTO,

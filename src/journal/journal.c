@@ -18,6 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __SANITIZE_ADDRESS__
+const struct journal_opts journal_daemon = {.no_uring = true};
+#else
+const struct journal_opts journal_daemon = {.no_uring = false};
+#endif
+
 struct waiter {
     struct waiter *next;
     uint64_t seq;

@@ -20,6 +20,9 @@ struct journal;
 struct journal_opts {
     bool no_uring; /* use the own thread even where io_uring works */
 };
+/* What daemons take: AddressSanitizer looks for leaks at the end with all threads stopped, and
+ * waits for ever for those that io_uring keeps in the kernel. */
+extern const struct journal_opts journal_daemon;
 
 /* What the file held; valid during the callback only. */
 struct journal_last {

@@ -205,7 +205,7 @@ int state_open(struct cluster *c, const char *state_dir, struct err *e)
     snprintf(path, sizeof path, "%s/%s.%s.monitor.journal",
              state_dir ? state_dir : c->conf->state_dir, c->conf->cluster,
              c->conf->monitors[c->self].name);
-    if (journal_open(c->loop, path, NULL, c, state_on_last, &c->journal, e) < 0)
+    if (journal_open(c->loop, path, &journal_daemon, c, state_on_last, &c->journal, e) < 0)
         return err_wrap(e, "journal");
     if (c->durable_bad)
         return err_set(e, -EINVAL,

@@ -18,6 +18,7 @@ when nothing was seen for SPAN_S. On `dump` on stdin it prints one line of JSON:
   {spans: [[kind, what, host, first, last]], events: [[time, host, text]], rounds}
 """
 import ctypes
+import errno
 import json
 import select
 import socket
@@ -210,7 +211,13 @@ def watch_addresses(record, name, host):
         s.bind((0, RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
     there = set()
     while True:
-        data, t = s.recv(65536), now()
+        try:
+            data, t = s.recv(65536), now()
+        except OSError as e:
+            if e.errno != errno.ENOBUFS:
+                raise
+            record.event(name, 'more was done to its addresses than netlink could tell', now())
+            continue
         while len(data) >= 16:
             length, kind = struct.unpack_from('=IH', data)
             family, where = data[16], IFA_ADDRESS

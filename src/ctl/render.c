@@ -258,14 +258,14 @@ static void next_step(char *to, size_t size, const struct page *p, const json_t 
         snprintf(to, size, "start mysqld there; hamm makes it read-only and lets it back");
     else if (!strcmp(state, "ADMIN_OFFLINE"))
         snprintf(to, size, "when the maintenance is over: hamm ctl set-online %s", name);
-    else if (!strcmp(state, "AWAITING_RECOVERY"))
+    else if (!strcmp(state, "AWAITING_RECOVERY") && !*str(host, "problem"))
         snprintf(to, size, "hamm ctl set-online %s", name);
     else if (*str(host, "extra_gtid"))
         snprintf(to, size,
                  "save what is wanted of them (mariadb-binlog), then set %s up anew as a copy of "
                  "the writer",
                  name);
-    else if (!strcmp(state, "REPLICATION_FAIL"))
+    else if (!strcmp(state, "REPLICATION_FAIL") || !strcmp(state, "AWAITING_RECOVERY"))
         snprintf(to, size,
                  "mend its replication (SHOW SLAVE STATUS there) or set it up anew; it is "
                  "back by itself when it replicates");

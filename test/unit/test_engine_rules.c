@@ -496,6 +496,7 @@ static void test_only_an_ended_serial_is_a_release(void **state)
     report(1);
     assert_int_equal(e.slot[0].holder, 1);
     assert_true(e.slot[0].host[1].maybe);
+    assert_int_equal(engine_order_of(&e, 1)->serial, hold); /* not taken away and given again */
     agent[1].ended = hold;
     report(1);
     assert_false(e.slot[0].host[1].maybe && e.slot[0].holder == 1 &&

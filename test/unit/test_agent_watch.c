@@ -231,9 +231,9 @@ static void big_one_killed(const char *what, void (*body)(int ready), int64_t be
                   (long long)(s.began_ms - kill_ms), (long long)(s.exited_ms - kill_ms));
     assert_true(s.began_ms <= s.exited_ms);
     assert_int_equal(s.n, 2);
-    snprintf(sentence, sizeof sentence, "mysqld (pid %d) is exiting: killed by signal 9 (Killed)",
-             (int)pid);
-    assert_string_equal(s.why[WATCH_BEGAN_EXIT], sentence);
+    snprintf(sentence, sizeof sentence, "mysqld (pid %d) is exiting: killed by", (int)pid);
+    /* seen so early, the kernel may not say yet by which signal */
+    assert_memory_equal(s.why[WATCH_BEGAN_EXIT], sentence, strlen(sentence));
     snprintf(sentence, sizeof sentence, "mysqld (pid %d) is gone: killed by signal 9 (Killed)",
              (int)pid);
     assert_string_equal(s.why[WATCH_EXITED], sentence);

@@ -197,8 +197,9 @@ struct host {
     int64_t order_at;
     uint64_t order_after; /* journal number the order waits for */
 
-    bool clean;   /* everything it has, the writer has too */
-    bool sampled; /* sample is compared with the writer's reports */
+    bool clean;       /* everything it has, the writer has too */
+    bool sample_sure; /* taken when nothing received was left to apply */
+    bool sampled;     /* sample is compared with the writer's reports */
     int64_t sample_at;
     char sample[GTID_LEN];
     char extra[PROBLEM_LEN]; /* transactions nobody else has; "" none known */

@@ -26,6 +26,8 @@ static void order_compare(struct engine *e, int h, int w, struct plan *p)
     struct host *x = &e->host[h];
     bool stopped = x->order.serial && x->order.follow == FOLLOW_NONE &&
                    x->report.settled >= x->order.serial && x->report.start_id == x->order.start_id;
+    /* an applier that broke never settles; what it has applied can convict it, not clear it */
+    bool sure = stopped || (w >= 0 && order_runs(e, h, w));
 
     if (w < 0 || x->clean || !x->report.facts || !host_live(e, h) || h == w)
         return;
@@ -39,15 +41,19 @@ static void order_compare(struct engine *e, int h, int w, struct plan *p)
         }
         return;
     }
+    if (sure && !x->sample_sure)
+        x->sampled = false;
     if (!x->sampled) {
-        if (!stopped && !order_runs(e, h, w))
+        if (!sure && x->report.applier)
             return;
+        x->sample_sure = sure;
         memcpy(x->sample, x->report.gtid, sizeof x->sample);
         x->sampled = true;
         x->sample_at = e->now;
     }
     if (gtid_text_subset(e, h, x->sample, w)) {
-        x->clean = true;
+        x->clean = x->sample_sure;
+        x->sampled = x->sample_sure;
         return;
     }
     if (e->now - x->sample_at < SAMPLE_PATIENCE_MS || e->host[w].report_at <= x->sample_at)

@@ -20,7 +20,7 @@ static int64_t now;
 
 /* What each fake agent says of itself. */
 static struct fake {
-    bool up;
+    bool up, unsettled; /* unsettled: its applier broke, it never gets to where it was ordered */
     uint64_t epoch, start_id, serial, ended, electorate;
     hostset members;
     char obeys[IDENTITY_LEN];
@@ -122,7 +122,8 @@ static void report(int h)
     memcpy(r.obeys, f->obeys, IDENTITY_LEN);
     r.heard_ms = f->heard_ms;
     r.start_id = f->start_id;
-    r.serial = r.settled = f->serial;
+    r.serial = f->serial;
+    r.settled = f->unsettled ? 0 : f->serial;
     r.uptime_s = 1000;
     r.n = 1;
     r.slot[0] = (struct report_slot){.slot = 0,
@@ -713,9 +714,35 @@ static void test_an_agent_that_comes_back_is_no_sign_of_an_old_journal(void **st
     assert_int_equal(e.reign, REIGN_YES);
 }
 
+static void test_a_broken_applier_hides_no_extra_transactions(void **state)
+{
+    (void)state;
+    reigning();
+    agent[2].unsettled = true;
+    agent[2].gtid = "0-1-5,0-3-9";
+    go_on(4000);
+    assert_string_equal(e.host[2].extra, "0-3-1..9");
+    assert_int_equal(e.host[2].state, REPLICATION_FAIL);
+}
+
+static void test_only_who_has_applied_everything_is_cleared(void **state)
+{
+    (void)state;
+    reigning();
+    agent[2].unsettled = true;
+    go_on(4000);
+    assert_false(e.host[2].clean);
+    agent[2].unsettled = false;
+    obey(2);
+    go_on(1000);
+    assert_true(e.host[2].clean);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_broken_applier_hides_no_extra_transactions),
+        cmocka_unit_test(test_only_who_has_applied_everything_is_cleared),
         cmocka_unit_test(test_an_old_journal_counts_for_nothing),
         cmocka_unit_test(test_an_old_journal_may_begin_a_known_epoch),
         cmocka_unit_test(test_an_agent_that_comes_back_is_no_sign_of_an_old_journal),

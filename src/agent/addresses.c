@@ -299,14 +299,14 @@ static void slot_destroy(struct agentd *d, int slot, const struct ip *ip, unsign
     }
 }
 
-void agentd_hide(struct agentd *d, int slot)
+void agentd_hide(struct agentd *d, int slot, int64_t until_ms)
 {
     struct agentd_slot *s = &d->addresses.slot[slot];
     char text[IP_TEXT_MAX];
 
     /* While the gate is open a client hears of its connection's end; later it would have to wait.
-     * Only so many: the gate may be open beyond its time, as after a pause of this machine. */
-    for (unsigned i = 0; i < s->n; i++)
+     */
+    for (unsigned i = 0; i < s->n && clock_boot_ms() < until_ms; i++)
         if (d->addresses.at[s->first + i].vip.state == VIP_SHOWN)
             slot_destroy(d, slot, &d->addresses.at[s->first + i].vip.ip, 1);
     slot_shut(d, slot);
@@ -353,7 +353,7 @@ void agentd_addresses_tick(struct agentd *d)
         addresses_mend(d);
     for (unsigned i = 0; i < d->setup.names.slots; i++)
         if (d->addresses.slot[i].hide_again)
-            agentd_hide(d, (int)i);
+            agentd_hide(d, (int)i, 0);
 }
 
 /* ---- asking the network ---- */

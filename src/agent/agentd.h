@@ -226,7 +226,7 @@ void agentd_addresses_stop(struct agentd *d);
 void agentd_addresses_tick(struct agentd *d);
 void agentd_gate(struct agentd *d, int slot, int64_t until_ms);
 void agentd_show(struct agentd *d, int slot, int64_t until_ms);
-void agentd_hide(struct agentd *d, int slot);
+void agentd_hide(struct agentd *d, int slot, int64_t until_ms);
 void agentd_probe(struct agentd *d, int slot);
 
 /* server.c */

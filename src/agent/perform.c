@@ -74,7 +74,7 @@ static void perform_show(struct agentd *d, const struct agent_action *a)
 
 static void perform_hide(struct agentd *d, const struct agent_action *a)
 {
-    agentd_hide(d, a->slot);
+    agentd_hide(d, a->slot, a->until_ms);
 }
 
 static void perform_job_cancel(struct agentd *d, const struct agent_action *a)

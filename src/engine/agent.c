@@ -174,7 +174,8 @@ static void agent_on_order(struct agent *a, int64_t now, const struct msg_order 
             if (s->hold == HOLD_NONE)
                 s->ended = o->serial;
             else if (s->hold != HOLD_LEAVING || s->planned)
-                agent_leave(a, now, (int)i, !o->fence, "ordered to let go", p);
+                agent_leave(a, now, (int)i, o->fence ? LEAVE_FENCED : LEAVE_PLANNED,
+                            "ordered to let go", p);
             continue;
         }
         switch (s->hold) {
@@ -273,7 +274,7 @@ static void agent_on_slot(struct agent *a, const struct agent_event *ev, struct 
     case AE_FOREIGN:
         if (s->showing) {
             agent_say(p, true, "%s: %s", a->conf.slot[i].name, ev->slot.why);
-            agent_leave(a, ev->now_ms, i, false, ev->slot.why, p);
+            agent_leave(a, ev->now_ms, i, LEAVE_LOST, ev->slot.why, p);
         }
         return;
     case AE_REMOVED:
@@ -304,7 +305,7 @@ static void agent_on_jump(struct agent *a, const struct agent_event *ev, struct 
         if (a->slot[i].hold == HOLD_HELD || a->slot[i].hold == HOLD_WANTED) {
             agent_say(p, true, "the clocks jumped by %lld ms: letting go, asking again",
                       (long long)ev->jump.ms);
-            agent_leave(a, ev->now_ms, (int)i, false, "the clocks jumped", p);
+            agent_leave(a, ev->now_ms, (int)i, LEAVE_LOST, "the clocks jumped", p);
         }
 }
 

@@ -141,7 +141,8 @@ enum agent_action_kind {
                    afterwards; too late or failed: close it and AE_GATE_FAILED */
     AA_PROBE,   /* ask the network whether somebody has the slot's addresses; AE_PROBED */
     AA_SHOW,    /* address on and announced; the gate is open until until_ms */
-    AA_HIDE,    /* gate closed, then address off, connections to it destroyed */
+    AA_HIDE,    /* gate closed, then address off, connections to it destroyed; before until_ms (0:
+                   never) first as many connections as go quickly, so that clients hear of it */
     AA_JOB,     /* start a job; AE_JOB when it ended. One at a time. */
     AA_JOB_CANCEL,  /* end the running job now; AE_JOB follows, not ok */
     AA_KILL_MYSQLD, /* SIGKILL the watched process */

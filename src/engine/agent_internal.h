@@ -43,8 +43,11 @@ int64_t agent_lease_deadline(const struct agent *a);
 
 /* agent_work.c */
 void agent_take(struct agent *a, int64_t now, int slot, struct agent_plan *p);
-/* Lets go of a slot; planned: writes are blocked before the address goes, while the lease runs. */
-void agent_leave(struct agent *a, int64_t now, int slot, bool planned, const char *why,
+/* LEAVE_LOST: no right to the address any more, or unsure: the gate first. LEAVE_FENCED: ordered at
+ * once; while the lease runs clients may still hear of it. LEAVE_PLANNED: while it runs, writes are
+ * blocked before the address goes. */
+enum leave { LEAVE_LOST, LEAVE_FENCED, LEAVE_PLANNED };
+void agent_leave(struct agent *a, int64_t now, int slot, enum leave how, const char *why,
                  struct agent_plan *p);
 void agent_fence(struct agent *a, int64_t now, bool may_kill);
 void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_plan *p);

@@ -19,7 +19,7 @@ void agent_expire(struct agent *a, int64_t now, struct agent_plan *p)
             continue;
         agent_say(p, true, "%s: the lease ran out %lld ms ago", a->conf.slot[i].name,
                   (long long)(now - s->lease_until));
-        agent_leave(a, now, (int)i, false, "the lease ran out", p);
+        agent_leave(a, now, (int)i, LEAVE_LOST, "the lease ran out", p);
     }
 }
 

@@ -39,9 +39,12 @@ void agent_take(struct agent *a, int64_t now, int slot, struct agent_plan *p)
     agent_plan_add(p, AA_RECORD);
 }
 
-static void agent_hide(struct agent_slot *s, int slot, struct agent_plan *p)
+static void agent_hide(struct agent_slot *s, int slot, int64_t until_ms, struct agent_plan *p)
 {
-    agent_plan_add(p, AA_HIDE)->slot = slot;
+    struct agent_action *act = agent_plan_add(p, AA_HIDE);
+
+    act->slot = slot;
+    act->until_ms = until_ms;
     s->showing = false;
 }
 
@@ -50,7 +53,7 @@ static void agent_left(struct agent *a, int slot, struct agent_plan *p)
     struct agent_slot *s = &a->slot[slot];
 
     if (s->showing)
-        agent_hide(s, slot, p);
+        agent_hide(s, slot, s->lease_until, p);
     s->hold = HOLD_NONE;
     s->planned = false;
     s->lease_until = 0;
@@ -62,18 +65,17 @@ static void agent_left(struct agent *a, int slot, struct agent_plan *p)
     a->report_due = true;
 }
 
-void agent_leave(struct agent *a, int64_t now, int slot, bool planned, const char *why,
+void agent_leave(struct agent *a, int64_t now, int slot, enum leave how, const char *why,
                  struct agent_plan *p)
 {
     struct agent_slot *s = &a->slot[slot];
-
+    bool runs = agent_lease_runs(s, now), planned = how == LEAVE_PLANNED && s->showing && runs;
     bool may_write = s->showing || !a->facts_known || !a->facts.read_only || a->job == JOB_WRITABLE;
 
     CHECK(s->hold != HOLD_NONE);
-    planned = planned && s->showing && agent_lease_runs(s, now);
     agent_say(p, false, "%s: leaving: %s", a->conf.slot[slot].name, why);
     if (!planned) {
-        agent_hide(s, slot, p);
+        agent_hide(s, slot, how == LEAVE_LOST || !runs ? 0 : s->lease_until, p);
         s->lease_until = 0;
         s->round = 0;
     }

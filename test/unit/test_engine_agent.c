@@ -423,6 +423,24 @@ static void test_running_lease_is_adopted(void **state)
     assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
 }
 
+static void test_only_under_a_sure_lease_clients_come_before_the_gate(void **state)
+{
+    (void)state;
+    hold_writer();
+    order_as(2, 0, START, true); /* ordered, the lease runs */
+    assert_true(planned(AA_HIDE)->until_ms > now);
+    hold_writer();
+    now += LEASE;
+    feed((struct agent_event){.kind = AE_TIME});
+    assert_int_equal(planned(AA_HIDE)->until_ms, 0);
+    hold_writer(); /* the lease seems to run, but clocks or the network say otherwise */
+    feed((struct agent_event){.kind = AE_JUMP, .jump = {.ms = 900}});
+    assert_int_equal(planned(AA_HIDE)->until_ms, 0);
+    hold_writer();
+    feed((struct agent_event){.kind = AE_FOREIGN, .slot = {.slot = WRITER, .why = "seen"}});
+    assert_int_equal(planned(AA_HIDE)->until_ms, 0);
+}
+
 static void test_what_ran_out_is_fenced_before_it_listens(void **state)
 {
     struct agent_record r = {.epoch = EPOCH};
@@ -684,6 +702,7 @@ int main(void)
         cmocka_unit_test(test_no_release_while_it_may_be_writable),
         cmocka_unit_test(test_quarantine_without_a_record),
         cmocka_unit_test(test_running_lease_is_adopted),
+        cmocka_unit_test(test_only_under_a_sure_lease_clients_come_before_the_gate),
         cmocka_unit_test(test_what_ran_out_is_fenced_before_it_listens),
         cmocka_unit_test(test_record_keeps_promises),
         cmocka_unit_test(test_no_promise_while_the_monitor_is_heard),

@@ -181,7 +181,6 @@ static void engine_on_link(struct engine *e, const struct engine_event *ev, stru
 
     x->linked = true;
     x->heard = false;
-    x->agent_epoch = hello->epoch;
     memcpy(x->agent_obeys, hello->monitor, sizeof x->agent_obeys);
     x->agent_heard_ms = hello->heard_ms;
     trap_restart(e, h, CK_PING); /* perhaps it was this monitor that was cut off */
@@ -218,7 +217,6 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     x->report_at = e->now;
     if (r->facts)
         x->facts_at = e->now;
-    x->agent_epoch = r->epoch;
     memcpy(x->agent_obeys, r->obeys, sizeof x->agent_obeys);
     x->agent_heard_ms = r->heard_ms;
     if (r->epoch > e->epoch_seen)

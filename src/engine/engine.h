@@ -47,7 +47,6 @@ struct engine_conf {
     } role[ROLES_MAX];
     int slot_role[SLOTS_MAX];
     int64_t trap_ms[CK_N];
-    int64_t period_ms[CK_N];
     int64_t lease_ms;
     int64_t on_crash_ms; /* 0: fail over at once */
     int64_t auto_set_online_ms;
@@ -183,7 +182,6 @@ struct host {
     bool linked; /* hello received */
     int64_t unlinked_at;
     bool told; /* this epoch was said to it, or is about to be */
-    uint64_t agent_epoch;
     char agent_obeys[IDENTITY_LEN];
     int64_t agent_heard_ms;
     bool heard; /* a report under this epoch since the link came up */
@@ -271,7 +269,7 @@ struct engine {
     uint64_t epoch_after;      /* journal number that makes the epoch durable */
     char passive_why[WHY_LEN]; /* why not reigning, or why passive; "" neither */
     enum mode mode;
-    int64_t started_at, reign_at, now, wall;
+    int64_t started_at, now, wall;
     int64_t grace_until; /* woke up late: what waits is read before silence decides */
     int writer_seen;     /* whose transactions the others were compared with */
     int64_t prefer_retry;

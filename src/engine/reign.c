@@ -14,7 +14,6 @@ void reign_begins(struct engine *e, uint64_t epoch, struct plan *p)
     e->serial = 0;
     e->epoch_after = e->persisted + 1;
     e->next_beat = e->now;
-    e->reign_at = e->now;
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         e->host[h].heard = e->host[h].told = false;
         memset(&e->host[h].order, 0, sizeof e->host[h].order);

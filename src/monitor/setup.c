@@ -103,9 +103,7 @@ int cluster_setup(struct cluster *c, struct err *e)
     }
     setup_roles(c, ec);
     setup_failover(c, ec);
-    for (int k = 0; k < CK_N; k++) {
+    for (int k = 0; k < CK_N; k++)
         ec->trap_ms[k] = c->conf->checks[checks[k]].trap_period_ms;
-        ec->period_ms[k] = c->conf->checks[checks[k]].period_ms;
-    }
     return 0;
 }

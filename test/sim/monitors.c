@@ -41,8 +41,6 @@ void monitors_conf(struct sim *s)
             c->host[h].peer = h < 2 ? !h : -1;
             c->role[0].host[h] = c->role[1].host[h] = h;
         }
-        for (int k = 0; k < CK_N; k++)
-            c->period_ms[k] = check_period_ms[k];
         c->trap_ms[CK_PING] = 1000;
         c->trap_ms[CK_MYSQL] = 2000;
         c->trap_ms[CK_REP_THREADS] = c->trap_ms[CK_REP_BACKLOG] = 5000;

@@ -265,6 +265,9 @@ static void engine_event_in(struct engine *e, const struct engine_event *ev, str
     case EV_COMMAND:
         move_command(e, &ev->command, p);
         return;
+    case EV_NETWORK:
+    case EV_KILLED:
+        return;
     }
 }
 

@@ -30,6 +30,10 @@ extern const char *const check_names[CK_N];
 extern const char *const host_state_names[HOST_STATE_N];
 extern const char *const mode_names[MODE_N]; /* "active" ... */
 
+/* Who has the addresses of a balanced role when none of its hosts is fit: the writer, the hosts
+ * that have them now (as long as they are alive), nobody. */
+enum last_resort { RESORT_WRITER, RESORT_KEEP, RESORT_NONE };
+
 struct engine_conf {
     struct names names;
     char monitor[NAME_LEN]; /* this monitor's name */
@@ -43,10 +47,14 @@ struct engine_conf {
         bool exclusive, writable; /* writable: the active master role */
         int prefer;               /* -1 none */
         unsigned hosts;
-        int host[HOSTS_MAX]; /* candidates in the file's order */
+        int host[HOSTS_MAX];          /* candidates in the file's order */
+        enum last_resort last_resort; /* balanced roles */
     } role[ROLES_MAX];
     int slot_role[SLOTS_MAX];
     int64_t trap_ms[CK_N];
+    int64_t max_backlog_ms; /* of rep_backlog; back in service at half of it */
+    bool keep;              /* on_monitor_loss: keep; then silence is never a release */
+    bool kill_host;         /* a program is configured */
     int64_t lease_ms;
     int64_t on_crash_ms; /* 0: fail over at once */
     int64_t auto_set_online_ms;
@@ -91,6 +99,8 @@ enum engine_event_kind {
     EV_LEASE,   /* from a linked agent */
     EV_REFUSED, /* an agent obeys somebody else */
     EV_COMMAND, /* from ctl; answered by ACT_ANSWER, perhaps much later */
+    EV_NETWORK, /* whether the monitor's own network is up (ping_ips); up until said otherwise */
+    EV_KILLED,  /* kill_host ended, or took too long */
 };
 
 enum verb { VERB_MODE, VERB_SET_ONLINE, VERB_SET_OFFLINE, VERB_MOVE_ROLE, VERB_SET_IP };
@@ -130,6 +140,15 @@ struct engine_event {
             const struct msg_refusal *refusal; /* EV_REFUSED */
         } agent;
         struct engine_command command;
+        struct {
+            bool up;
+            const char *message;
+        } network;
+        struct {
+            int host;
+            bool ok;
+            const char *message; /* what it said, or how it ended */
+        } killed;
     };
 };
 

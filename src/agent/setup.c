@@ -31,16 +31,20 @@ static int setup_names(const struct conf *c, struct agentd_setup *s, struct err 
 static void setup_slot(const struct conf *c, const struct conf_slot *from,
                        struct agent_slot_conf *to)
 {
-    const struct conf_role *role = &c->roles[from->role];
-
     memcpy(to->name, from->name, sizeof to->name);
     to->writable = from->role == c->active_master_role;
-    for (size_t i = 0; i < role->n_hosts; i++)
-        to->candidates |= (hostset)1 << role->hosts[i];
+    for (unsigned h = 0; h < c->n_hosts; h++)
+        if (conf_slot_may_hold(c, from, h))
+            to->candidates |= (hostset)1 << h;
 }
 
 int agentd_setup_of(const struct conf *c, unsigned self, struct agentd_setup *out, struct err *e)
 {
+    static const enum monitor_loss loss[] = {
+        [CONF_LOSS_PROMISE] = LOSS_PROMISE,
+        [CONF_LOSS_KEEP] = LOSS_KEEP,
+        [CONF_LOSS_FENCE] = LOSS_FENCE,
+    };
     /* what is about the writer may be set at its role */
     const struct conf_failover *writer = c->active_master_role < c->n_roles
                                              ? &c->roles[c->active_master_role].failover
@@ -56,7 +60,7 @@ int agentd_setup_of(const struct conf *c, unsigned self, struct agentd_setup *ou
     for (unsigned i = 0; i < a->slots; i++)
         setup_slot(c, &out->slot[i], &a->slot[i]);
     a->lease_ms = c->failover.lease_ms;
-    a->on_monitor_loss = c->failover.on_monitor_loss == CONF_LOSS_FENCE ? LOSS_FENCE : LOSS_PROMISE;
+    a->on_monitor_loss = loss[c->failover.on_monitor_loss];
     a->kill_hung_mysqld = writer->kill_hung_mysqld;
     a->catch_up_ms = writer->catch_up_timeout_ms;
     return 0;

@@ -26,3 +26,22 @@ size_t conf_slots(const struct conf *c, struct conf_slot *out, size_t max)
     }
     return n;
 }
+
+static bool slot_role_has(const struct conf *c, unsigned role, unsigned host)
+{
+    if (role >= c->n_roles)
+        return false;
+    for (size_t i = 0; i < c->roles[role].n_hosts; i++)
+        if (c->roles[role].hosts[i] == host)
+            return true;
+    return false;
+}
+
+bool conf_slot_may_hold(const struct conf *c, const struct conf_slot *s, unsigned host)
+{
+    const struct conf_role *role = &c->roles[s->role];
+    bool writer_too = role->mode == CONF_ROLE_BALANCED && role->last_resort == CONF_LAST_WRITER;
+
+    return slot_role_has(c, s->role, host) ||
+           (writer_too && slot_role_has(c, c->active_master_role, host));
+}

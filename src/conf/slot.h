@@ -19,3 +19,7 @@ struct conf_slot {
 /* Fills out[] in the order of the file and returns how many slots there are; if that is over `max`,
  * only the first `max` were written. */
 size_t conf_slots(const struct conf *c, struct conf_slot *out, size_t max);
+
+/* Whether this host may ever hold it: the hosts of its role, and where a balanced role's last
+ * resort is the writer, whoever may be that. */
+bool conf_slot_may_hold(const struct conf *c, const struct conf_slot *s, unsigned host);

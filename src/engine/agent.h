@@ -17,7 +17,10 @@ enum {
     OBEY_MS = 1000 /* a server that takes longer to become read-only is killed */
 };
 
-enum monitor_loss { LOSS_PROMISE, LOSS_FENCE };
+/* What a holder does that hears no monitor: asks its electorate for promises; goes on without
+ * asking anybody (then the monitors must never take its silence for a release); nothing, so that
+ * its lease runs out. */
+enum monitor_loss { LOSS_PROMISE, LOSS_KEEP, LOSS_FENCE };
 
 struct agent_slot_conf {
     char name[SLOT_LEN];

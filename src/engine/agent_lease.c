@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Leases and promises. A lease runs from the moment its request was
  * sent; one that ran out ends its serial for good. When the monitor is not heard, the holder asks
- * the other members of its electorate to promise not to take the slot. */
+ * the other members of its electorate to promise not to take the slot; told to keep it, it asks
+ * nobody. */
 #include "engine/agent_internal.h"
 
 #include "base/clock.h"
@@ -160,10 +161,11 @@ static bool agent_lonely(const struct agent *a, int64_t now)
     return a->link < 0 || now - a->heard_ms > agent_lease(a) / 6;
 }
 
-static bool agent_asks_promise(const struct agent *a, const struct agent_slot *s, int64_t now)
+/* It may go on without a monitor: with the promises of the others, or without (keep). */
+static bool agent_goes_on(const struct agent *a, const struct agent_slot *s, int64_t now)
 {
     return (s->hold == HOLD_HELD || s->hold == HOLD_WANTED) && agent_lease_runs(s, now) &&
-           a->conf.on_monitor_loss == LOSS_PROMISE && s->members >> a->conf.self & 1;
+           a->conf.on_monitor_loss != LOSS_FENCE && s->members >> a->conf.self & 1;
 }
 
 void agent_ask_promises(struct agent *a, int64_t now, struct agent_plan *p)
@@ -174,9 +176,10 @@ void agent_ask_promises(struct agent *a, int64_t now, struct agent_plan *p)
         return;
     for (unsigned i = 0; i < a->conf.slots; i++) {
         struct agent_slot *s = &a->slot[i];
-        hostset others = s->members & ~(1ull << a->conf.self);
+        hostset others =
+            a->conf.on_monitor_loss == LOSS_KEEP ? 0 : s->members & ~(1ull << a->conf.self);
 
-        if (!agent_asks_promise(a, s, now) || now - s->round < agent_lease(a) / 8)
+        if (!agent_goes_on(a, s, now) || now - s->round < agent_lease(a) / 8)
             continue;
         s->round = now;
         s->round_yes = 0;
@@ -213,7 +216,7 @@ int64_t agent_lease_deadline(const struct agent *a)
             at = agent_sooner(at, s->lease_until);
         if (agent_wants_lease(s) && a->link >= 0)
             at = agent_sooner(at, a->lease_asked_ms + agent_lease(a) / 8);
-        if (s->lease_until && agent_asks_promise(a, s, s->lease_until - 1)) {
+        if (s->lease_until && agent_goes_on(a, s, s->lease_until - 1)) {
             int64_t lonely = a->link < 0 ? 0 : a->heard_ms + agent_lease(a) / 6 + 1;
             int64_t round = s->round + agent_lease(a) / 8;
 

@@ -38,6 +38,12 @@ static int setup_names(struct cluster *c, struct names *names, struct err *e)
     return 0;
 }
 
+static const enum last_resort setup_resort[] = {
+    [CONF_LAST_WRITER] = RESORT_WRITER,
+    [CONF_LAST_KEEP] = RESORT_KEEP,
+    [CONF_LAST_NONE] = RESORT_NONE,
+};
+
 static void setup_roles(struct cluster *c, struct engine_conf *ec)
 {
     const struct conf *conf = c->conf;
@@ -49,6 +55,7 @@ static void setup_roles(struct cluster *c, struct engine_conf *ec)
         snprintf(ec->role[r].name, NAME_LEN, "%s", role->name);
         ec->role[r].exclusive = role->mode == CONF_ROLE_EXCLUSIVE;
         ec->role[r].writable = r == conf->active_master_role;
+        ec->role[r].last_resort = setup_resort[role->last_resort];
         ec->role[r].prefer = role->prefer == CONF_NONE ? -1 : (int)role->prefer;
         ec->role[r].hosts = (unsigned)role->n_hosts;
         for (size_t h = 0; h < role->n_hosts; h++)
@@ -74,6 +81,8 @@ static void setup_failover(struct cluster *c, struct engine_conf *ec)
     ec->lease_ms = all->lease_ms;
     ec->gate_unheard = all->gate == CONF_GATE_NFT ? GATE_NFT : GATE_LIFETIME;
     ec->mode = modes[all->mode];
+    ec->keep = all->on_monitor_loss == CONF_LOSS_KEEP;
+    ec->kill_host = all->kill_host[0] != 0;
     ec->auto_set_online_ms = all->auto_set_online_ms;
     ec->flap_count = all->flap_count;
     ec->flap_duration_ms = all->flap_duration_ms;
@@ -105,5 +114,6 @@ int cluster_setup(struct cluster *c, struct err *e)
     setup_failover(c, ec);
     for (int k = 0; k < CK_N; k++)
         ec->trap_ms[k] = c->conf->checks[checks[k]].trap_period_ms;
+    ec->max_backlog_ms = c->conf->max_backlog_ms;
     return 0;
 }

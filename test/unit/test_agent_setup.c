@@ -87,12 +87,51 @@ static void settings_of_the_rules(void **state)
     assert_int_equal(s.agent.self, 2);
     assert_int_equal(s.agent.slot[0].candidates, 3);
     assert_true(s.agent.slot[0].writable);
-    assert_int_equal(s.agent.slot[2].candidates, 5);
+    assert_int_equal(s.agent.slot[2].candidates, 7); /* db2 may be the writer: the last resort */
     assert_false(s.agent.slot[2].writable);
     assert_int_equal(s.agent.lease_ms, 1500);
     assert_int_equal(s.agent.on_monitor_loss, LOSS_FENCE);
     assert_false(s.agent.kill_hung_mysqld);
     assert_int_equal(s.agent.catch_up_ms, 30000);
+    conf_free(c);
+}
+
+static void who_may_hold_a_slot(void **state)
+{
+    static const enum conf_last_resort resort[] = {CONF_LAST_WRITER, CONF_LAST_KEEP,
+                                                   CONF_LAST_NONE};
+    struct conf *c = parsed();
+    struct conf_slot s[3];
+
+    (void)state;
+    assert_int_equal(conf_slots(c, s, 3), 3);
+    for (size_t i = 0; i < ARRAY_LEN(resort); i++) {
+        c->roles[1].last_resort = resort[i];
+        assert_true(conf_slot_may_hold(c, &s[0], 0));
+        assert_true(conf_slot_may_hold(c, &s[0], 1));
+        assert_false(conf_slot_may_hold(c, &s[0], 2));
+        assert_true(conf_slot_may_hold(c, &s[1], 0));
+        assert_int_equal(conf_slot_may_hold(c, &s[1], 1), resort[i] == CONF_LAST_WRITER);
+        assert_true(conf_slot_may_hold(c, &s[2], 2));
+    }
+    conf_free(c);
+}
+
+static void what_to_do_without_a_monitor(void **state)
+{
+    static const enum monitor_loss loss[] = {[CONF_LOSS_PROMISE] = LOSS_PROMISE,
+                                             [CONF_LOSS_KEEP] = LOSS_KEEP,
+                                             [CONF_LOSS_FENCE] = LOSS_FENCE};
+    struct conf *c = parsed();
+    static struct agentd_setup s;
+    struct err e = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(loss); i++) {
+        c->failover.on_monitor_loss = (enum conf_loss)i;
+        assert_int_equal(agentd_setup_of(c, 0, &s, &e), 0);
+        assert_int_equal(s.agent.on_monitor_loss, loss[i]);
+    }
     conf_free(c);
 }
 
@@ -246,6 +285,8 @@ int main(void)
         cmocka_unit_test(slots_of_both_kinds),
         cmocka_unit_test(more_slots_than_room_are_counted),
         cmocka_unit_test(settings_of_the_rules),
+        cmocka_unit_test(who_may_hold_a_slot),
+        cmocka_unit_test(what_to_do_without_a_monitor),
         cmocka_unit_test(too_many_hosts_are_refused),
         cmocka_unit_test(a_source_is_known_by_address_and_port),
         cmocka_unit_test(facts_are_translated),

@@ -20,6 +20,7 @@ static struct agent a;
 static struct agent_plan plan;
 static struct msg m;
 static int64_t now;
+static enum monitor_loss on_loss; /* LOSS_PROMISE but where a test sets it */
 
 static void feed(struct agent_event ev)
 {
@@ -50,6 +51,7 @@ static void start(const struct agent_record *record, const struct agent_durable 
                            .slots = 2,
                            .lease_ms = LEASE,
                            .gate = GATE_NFT,
+                           .on_monitor_loss = on_loss,
                            .kill_hung_mysqld = true,
                            .catch_up_ms = 30000};
 
@@ -599,6 +601,138 @@ static void test_promise_after_the_lease_is_nothing(void **state)
     assert_int_equal(a.slot[WRITER].lease_until, 0);
 }
 
+/* ---- on_monitor_loss: keep, fence ---- */
+
+static int use_promise(void **state)
+{
+    (void)state;
+    on_loss = LOSS_PROMISE;
+    return 0;
+}
+
+static void lose_monitor(void)
+{
+    feed((struct agent_event){.kind = AE_MONITOR_DOWN, .monitor = {LINK, NULL}});
+}
+
+static void test_keep_goes_on_without_asking(void **state)
+{
+    int64_t until;
+
+    (void)state;
+    on_loss = LOSS_KEEP;
+    hold_writer();
+    until = a.slot[WRITER].lease_until;
+    now += LEASE / 8 + 1;
+    feed((struct agent_event){.kind = AE_TIME});
+    assert_int_equal(a.slot[WRITER].lease_until, until); /* heard lately: the monitor's business */
+    now += LEASE / 6 - LEASE / 8;
+    assert_true(agent_deadline(&a) <= now);
+    for (int i = 0; i < 50; i++) { /* unheard; six leases long */
+        feed((struct agent_event){.kind = AE_TIME});
+        assert_null(planned(AA_ASK));
+        assert_int_equal(planned(AA_GATE)->until_ms, now + LEASE);
+        assert_int_equal(a.slot[WRITER].lease_until, now + LEASE);
+        assert_true(agent_deadline(&a) <= now + LEASE / 8);
+        now += LEASE / 8;
+    }
+    lose_monitor(); /* and with the link gone just the same */
+    assert_int_equal(a.slot[WRITER].lease_until, now + LEASE);
+    assert_int_equal(a.slot[WRITER].hold, HOLD_HELD);
+    assert_true(reported(WRITER)->lease_ms == LEASE);
+}
+
+static void test_keep_goes_on_at_once_without_a_link(void **state)
+{
+    (void)state;
+    on_loss = LOSS_KEEP;
+    hold_writer();
+    now += 5;
+    lose_monitor();
+    assert_null(planned(AA_ASK));
+    assert_int_equal(a.slot[WRITER].lease_until, now + LEASE);
+    now += 5; /* not with every event: each lease/8 */
+    facts(false);
+    assert_int_equal(a.slot[WRITER].lease_until, now - 5 + LEASE);
+}
+
+static void test_keep_revives_nothing(void **state)
+{
+    (void)state;
+    on_loss = LOSS_KEEP;
+    hold_writer();
+    now += LEASE; /* it was frozen: the lease comes first */
+    lose_monitor();
+    assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
+    assert_int_equal(a.slot[WRITER].lease_until, 0);
+    assert_non_null(planned(AA_HIDE));
+}
+
+static void test_keep_lets_go_when_told(void **state)
+{
+    (void)state;
+    on_loss = LOSS_KEEP;
+    hold_writer();
+    lose_monitor();
+    order_as(2, 0, START, true); /* a monitor is back */
+    assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
+    assert_non_null(planned(AA_HIDE));
+    lose_monitor();
+    now += LEASE / 4;
+    feed((struct agent_event){.kind = AE_TIME});
+    assert_int_equal(a.slot[WRITER].lease_until, 0);
+
+    hold_writer();
+    lose_monitor();
+    feed((struct agent_event){.kind = AE_JUMP, .jump = {.ms = 5000}});
+    assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
+
+    hold_writer();
+    lose_monitor();
+    feed((struct agent_event){.kind = AE_FOREIGN,
+                              .slot = {.slot = WRITER, .why = "02:00 answers for it"}});
+    assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
+}
+
+static void test_keep_takes_nothing_in_quarantine(void **state)
+{
+    struct agent_durable d = {.epoch = EPOCH, .monitor = "mon1.a"};
+
+    (void)state;
+    on_loss = LOSS_KEEP;
+    now = 100000;
+    start(NULL, &d);
+    mysqld(MYSQLD_UP, 500);
+    job_done(true, true);
+    order(1, 1);
+    assert_int_equal(a.slot[WRITER].hold, HOLD_NONE);
+    assert_int_equal(a.slot[WRITER].ended, SERIAL + 1);
+}
+
+static void test_fence_asks_nobody_and_ends(void **state)
+{
+    int64_t until;
+
+    (void)state;
+    on_loss = LOSS_FENCE;
+    hold_writer();
+    until = a.slot[WRITER].lease_until;
+    lose_monitor();
+    assert_null(planned(AA_ASK));
+    for (now += LEASE / 8; now < until; now += LEASE / 8) {
+        feed((struct agent_event){.kind = AE_TIME});
+        assert_null(planned(AA_ASK));
+        assert_int_equal(a.slot[WRITER].lease_until, until);
+        assert_int_equal(a.slot[WRITER].hold, HOLD_HELD);
+    }
+    assert_true(agent_deadline(&a) <= until);
+    now = until;
+    feed((struct agent_event){.kind = AE_TIME});
+    assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
+    assert_non_null(planned(AA_HIDE));
+    assert_int_equal(a.job, JOB_READ_ONLY);
+}
+
 /* ---- trust no report (7.9), the gate (7.4) ---- */
 
 static void test_writable_without_an_order(void **state)
@@ -713,6 +847,12 @@ int main(void)
         cmocka_unit_test(test_electorate_of_one_goes_on_alone),
         cmocka_unit_test(test_electorate_goes_forward_only),
         cmocka_unit_test(test_promise_after_the_lease_is_nothing),
+        cmocka_unit_test_teardown(test_keep_goes_on_without_asking, use_promise),
+        cmocka_unit_test_teardown(test_keep_goes_on_at_once_without_a_link, use_promise),
+        cmocka_unit_test_teardown(test_keep_revives_nothing, use_promise),
+        cmocka_unit_test_teardown(test_keep_lets_go_when_told, use_promise),
+        cmocka_unit_test_teardown(test_keep_takes_nothing_in_quarantine, use_promise),
+        cmocka_unit_test_teardown(test_fence_asks_nobody_and_ends, use_promise),
         cmocka_unit_test(test_writable_without_an_order),
         cmocka_unit_test(test_jump_and_foreign_answer_fence),
         cmocka_unit_test(test_removed_is_put_back_under_a_lease_only),

@@ -668,6 +668,24 @@ static void test_keep_revives_nothing(void **state)
     assert_non_null(planned(AA_HIDE));
 }
 
+/* Ordered, and the monitor is gone before it granted: the first lease is the monitor's to give. */
+static void test_keep_begins_nothing(void **state)
+{
+    (void)state;
+    on_loss = LOSS_KEEP;
+    hold_writer();
+    order_as(2, 0, START, true);
+    job_done(true, true);
+    assert_int_equal(a.slot[WRITER].hold, HOLD_NONE);
+    order(3, 1);
+    assert_int_equal(a.slot[WRITER].hold, HOLD_WANTED);
+    lose_monitor();
+    now += LEASE / 4;
+    feed((struct agent_event){.kind = AE_TIME});
+    assert_int_equal(a.slot[WRITER].lease_until, 0);
+    assert_null(planned(AA_SHOW));
+}
+
 static void test_keep_lets_go_when_told(void **state)
 {
     (void)state;
@@ -850,6 +868,7 @@ int main(void)
         cmocka_unit_test_teardown(test_keep_goes_on_without_asking, use_promise),
         cmocka_unit_test_teardown(test_keep_goes_on_at_once_without_a_link, use_promise),
         cmocka_unit_test_teardown(test_keep_revives_nothing, use_promise),
+        cmocka_unit_test_teardown(test_keep_begins_nothing, use_promise),
         cmocka_unit_test_teardown(test_keep_lets_go_when_told, use_promise),
         cmocka_unit_test_teardown(test_keep_takes_nothing_in_quarantine, use_promise),
         cmocka_unit_test_teardown(test_fence_asks_nobody_and_ends, use_promise),

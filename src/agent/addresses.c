@@ -310,6 +310,11 @@ void agentd_hide(struct agentd *d, int slot, int64_t until_ms)
         if (d->addresses.at[s->first + i].vip.state == VIP_SHOWN)
             slot_destroy(d, slot, &d->addresses.at[s->first + i].vip.ip, 1);
     slot_shut(d, slot);
+    /* Clients that came in between hear of it too, as long as there is an address to say it from:
+     * the gate lets resets out. */
+    for (unsigned i = 0; i < s->n && d->addresses.gated; i++)
+        if (d->addresses.at[s->first + i].vip.state == VIP_SHOWN)
+            slot_destroy(d, slot, &d->addresses.at[s->first + i].vip.ip, DESTROY_ROUNDS);
     s->hide_again = false;
     s->probing = 0;
     for (unsigned i = 0; i < s->n; i++) {

@@ -19,6 +19,12 @@
 /* A held address stands in two sets: one per table for IPv4; for IPv6 one of addresses and one of
  * ND targets, which nft 1.0.6 can only match as a raw field and therefore as a type of its own.
  *
+ * Who still talks TCP to this host about an address it does not hold is told so at once (%2$s:
+ * `reject with tcp reset`) instead of waiting for an answer that never comes. Such a reset can end
+ * nothing but the connection of the very packet that was sent here; and those that end this host's
+ * own connections carry its own sequence numbers, which no other holder's connection has. So
+ * resets, which say nothing of who holds the address, are all that leaves in its name.
+ *
  * ARP requests by another holder about itself (GARP: sender = target) must pass, or this host
  * would not learn who has the address: hence `saddr ip != @role4`. What it costs, a request from
  * one role address for another, is stopped by the output chain, which drops our answer. */
@@ -34,11 +40,15 @@ static const char rules[] =
     "add chain inet %1$s from { type filter hook output priority -300; policy accept; }\n"
     "flush chain inet %1$s to\n"
     "flush chain inet %1$s from\n"
+    "add rule inet %1$s to ip daddr @role4 ip daddr != @held4 meta l4proto tcp %2$s\n"
     "add rule inet %1$s to ip daddr @role4 ip daddr != @held4 drop\n"
+    "add rule inet %1$s to ip6 daddr @role6 ip6 daddr != @held6 meta l4proto tcp %2$s\n"
     "add rule inet %1$s to ip6 daddr @role6 ip6 daddr != @held6 drop\n"
     "add rule inet %1$s to icmpv6 type nd-neighbor-solicit"
     " @th,64,128 @role_nd @th,64,128 != @held_nd drop\n"
+    "add rule inet %1$s from ip saddr @role4 ip saddr != @held4 tcp flags & rst == rst accept\n"
     "add rule inet %1$s from ip saddr @role4 ip saddr != @held4 drop\n"
+    "add rule inet %1$s from ip6 saddr @role6 ip6 saddr != @held6 tcp flags & rst == rst accept\n"
     "add rule inet %1$s from ip6 saddr @role6 ip6 saddr != @held6 drop\n"
     "add rule inet %1$s from icmpv6 type nd-neighbor-advert"
     " @th,64,128 @role_nd @th,64,128 != @held_nd drop\n"
@@ -137,7 +147,7 @@ static int gate_handle(struct gate *g, struct err *e)
 
 static void add_rules(struct buf *b, const struct gate *g)
 {
-    buf_addf(b, rules, g->table);
+    buf_addf(b, rules, g->table, g->silent ? "drop" : "reject with tcp reset");
     for (size_t i = 0; i < g->role_n; i++)
         for (unsigned p = 0; p < ARRAY_LEN(places); p++)
             add_role(b, g, &places[p], &g->role[i]);
@@ -153,10 +163,26 @@ static void add_removal(struct buf *b, const struct gate *g)
                  g->table);
 }
 
+/* Kernels before 5.9, and those built without nft_reject, can only drop. */
+static int gate_put(struct gate *g, bool only_try, const char *what, struct err *e)
+{
+    int rc = -EIO;
+
+    for (unsigned i = 0; i < 2 && rc < 0; i++) {
+        auto_buf b = BUF(GATE_TEXT_MAX);
+
+        g->silent = i > 0;
+        add_rules(&b, g);
+        if (only_try)
+            add_removal(&b, g);
+        rc = gate_run(g, &b, what, e);
+    }
+    return rc;
+}
+
 int gate_probe(struct err *e)
 {
     struct gate g = {0};
-    auto_buf b = BUF(GATE_TEXT_MAX);
     struct ip v4, v6;
     int rc;
 
@@ -167,19 +193,14 @@ int gate_probe(struct err *e)
     g.role[0] = v4;
     g.role[1] = v6;
     g.role_n = 2;
-    add_rules(&b, &g);
-    add_removal(&b, &g);
-    rc = gate_run(&g, &b, "nf_tables do not work here", e);
+    rc = gate_put(&g, true, "nf_tables do not work here", e);
     gate_close(&g);
     return rc < 0 ? (e->code = -EOPNOTSUPP) : 0;
 }
 
 int gate_install(struct gate *g, struct err *e)
 {
-    auto_buf b = BUF(GATE_TEXT_MAX);
-
-    add_rules(&b, g);
-    return gate_run(g, &b, "install the rules", e);
+    return gate_put(g, false, "install the rules", e);
 }
 
 int gate_open(struct gate *g, const char *cluster, const struct ip *role, size_t n, struct err *e)

@@ -2,9 +2,10 @@
  * The gate: the kernel keeps the lease. Two nftables tables (inet and arp, both hamm_<cluster>)
  * know the role addresses and, of these, the held ones, each with a timeout. IPv4, IPv6, ARP and
  * ND traffic of a role address that is not held is dropped, whatever becomes of this process:
- *   to it:   packets (prerouting), ARP requests for it and solicitations of it are dropped;
- *            other hosts' announcements pass, so this host goes on learning who has it
- *   from it: packets, ARP and advertisements in its name are dropped (output)
+ *   to it:   TCP is answered with a reset, other packets (prerouting), ARP requests for it and
+ *            solicitations of it are dropped; other hosts' announcements pass, so this host goes
+ *            on learning who has it
+ *   from it: packets but TCP resets, ARP and advertisements in its name are dropped (output)
  * Frames from packet sockets bypass the kernel's output hooks: who sends those asks first.
  * The tables outlive the process on purpose and are adopted by its next life.
  * Holding and dropping take tens of microseconds whatever else the firewall holds. Installing goes
@@ -33,6 +34,7 @@ struct gate {
     size_t role_n;
     unsigned
         whole[GATE_PARTS]; /* how many rules and role addresses there should be, by table and set */
+    bool silent;           /* this kernel can't answer with resets: everything is dropped */
     uint32_t generation;   /* of the machine's ruleset, when it was last looked at; 0: never */
     unsigned reinstalled;  /* how often somebody (`nft flush ruleset`) had removed our tables */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The gate in a real kernel: what it lets through, when it closes by itself, and that a second
  * life of the agent adopts it. Host a has the address, host b is the client. */
+#include "net/diag.h"
 #include "net/gate.h"
 #include "test_net_ns.h"
 
@@ -55,6 +56,32 @@ static int client(struct ns *ns, int family)
     fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_true(fd >= 0);
     ns_in(ns, NS_A);
+    return fd;
+}
+
+static int client_tcp(struct ns *ns, int family)
+{
+    int fd;
+
+    ns_in(ns, NS_B);
+    fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_true(fd >= 0);
+    ns_in(ns, NS_A);
+    return fd;
+}
+
+/* Listens on all addresses, so that it is there before the role address is. */
+static int listener(const struct ip *of)
+{
+    struct ip any = ns_ip(of->family == AF_INET ? "0.0.0.0" : "::");
+    int fd = socket(of->family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    struct sockaddr_storage at;
+    socklen_t len = ip_to_sockaddr(&any, &at);
+
+    ((struct sockaddr_in *)&at)->sin_port = htons(PORT);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(fd, 8), 0);
     return fd;
 }
 
@@ -133,6 +160,72 @@ static void packets_pass_while_held_and_only_then(void **state)
         configure(ns, &vip, false);
         close(at);
         close(from);
+    }
+    NS_OK(gate_remove(&gate, &e));
+}
+
+/* What becomes of connecting: 0, ECONNREFUSED, ... or ETIMEDOUT for silence. */
+static int connects(int fd, const struct ip *to, int ms)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    struct sockaddr_storage at;
+    socklen_t len = ip_to_sockaddr(to, &at), size = sizeof(int);
+    int error = ETIMEDOUT;
+
+    ((struct sockaddr_in *)&at)->sin_port = htons(PORT); /* at the same place for IPv6 */
+    if (connect(fd, (struct sockaddr *)&at, len) < 0 && errno != EINPROGRESS)
+        return errno;
+    if (poll(&wait, 1, ms) == 1)
+        assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+    return error;
+}
+
+/* Nobody waits for an answer that won't come: a connection that is open when the gate closes hears
+ * of its end when it says something or is destroyed, a new one is refused. With the address on and
+ * off. Ping is not answered. */
+static void clients_hear_of_a_closed_gate(void **state)
+{
+    struct ns *ns = *state;
+    struct gate gate;
+    struct err e = {0};
+
+    open_gate(&gate);
+    assert_false(gate.silent);
+    for (unsigned i = 0; i < 2; i++) {
+        struct ip vip = ns_ip(vip_text[i]);
+        int at = listener(&vip), talks = client_tcp(ns, vip.family);
+        int waits = client_tcp(ns, vip.family), late;
+        struct pollfd end = {.fd = talks, .events = POLLIN};
+
+        configure(ns, &vip, true);
+        ns_neigh_set(ns, NS_B, &vip, ns->mac[NS_A]);
+        NS_OK(gate_hold(&gate, &vip, 1, clock_boot_ms() + 5000, &e));
+        assert_int_equal(connects(talks, &vip, 500), 0);
+        assert_int_equal(connects(waits, &vip, 500), 0);
+
+        NS_OK(gate_drop(&gate, &vip, 1, &e));
+        assert_int_equal(send(talks, "?", 1, MSG_NOSIGNAL), 1);
+        assert_int_equal(poll(&end, 1, 500), 1);
+        assert_int_equal(recv(talks, &(char){0}, 1, 0), -1);
+        assert_int_equal(errno, ECONNRESET);
+
+        end.fd = waits;
+        assert_int_equal(poll(&end, 1, 50), 0);
+        assert_true(diag_kill(&vip, &e) >= 1);
+        assert_int_equal(poll(&end, 1, 500), 1);
+        assert_int_equal(recv(waits, &(char){0}, 1, 0), -1);
+        assert_int_equal(errno, ECONNRESET);
+
+        for (unsigned on = 2; on-- > 0;) {
+            if (!on)
+                configure(ns, &vip, false);
+            late = client_tcp(ns, vip.family);
+            assert_int_equal(connects(late, &vip, 500), ECONNREFUSED);
+            close(late);
+        }
+        close(talks);
+        close(waits);
+        close(at);
     }
     NS_OK(gate_remove(&gate, &e));
 }
@@ -373,6 +466,7 @@ int main(void)
         cmocka_unit_test(names_that_are_no_cluster_are_refused),
         cmocka_unit_test(packets_pass_while_held_and_only_then),
         cmocka_unit_test(own_programs_pass_only_while_held),
+        cmocka_unit_test(clients_hear_of_a_closed_gate),
         cmocka_unit_test(refreshing_leaves_no_gap),
         cmocka_unit_test(the_next_life_adopts_what_is_held),
         cmocka_unit_test(a_hold_that_comes_late_does_not_last_longer),

@@ -3,6 +3,7 @@
  * it, or is surely out and the new one was in the electorate the holder knew. */
 #include "engine/engine_internal.h"
 
+#include "base/clock.h"
 #include "gtid/gtid.h"
 
 #include <inttypes.h>
@@ -58,6 +59,11 @@ static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t 
     return false;
 }
 
+int64_t slot_out_at(const struct engine *e, int s, int h)
+{
+    return e->conf.keep ? CLOCK_NEVER : e->slot[s].host[h].out_at;
+}
+
 /* May the slot be given to `to` now, as far as everybody else is concerned? (While somebody holds
  * it: as soon as he has let go.) If not, `why` says why. */
 bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t size)
@@ -79,6 +85,14 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
             continue;
         if (e->now < e->grace_until) {
             snprintf(why, size, "just woke up: reading what waits first");
+            return false;
+        }
+        if (e->conf.keep) {
+            snprintf(why, size,
+                     "%s is not heard and may hold it for as long (on_monitor_loss: keep). When it "
+                     "is surely dead: move-role --force %s %s --lost %s",
+                     host_name(e, c), e->conf.role[e->conf.slot_role[s]].name, host_name(e, to),
+                     host_name(e, c));
             return false;
         }
         if (e->now < x->host[c].out_at) {
@@ -152,9 +166,21 @@ static unsigned choose_load(const struct engine *e, int role, int h)
     return n;
 }
 
-/* The best of the fit candidates: who was named, else by the role's rule. Of a balanced role one
- * that can take it at once goes before one that can't. */
-static int choose_best(const struct engine *e, int s, char *why, size_t size)
+/* Who stands in when none of its hosts is fit. */
+static int choose_resort(const struct engine *e, int s)
+{
+    int role = e->conf.slot_role[s], w = engine_writer(e);
+    char lacks[WHY_LEN];
+
+    if (e->conf.role[role].exclusive || e->conf.role[role].last_resort != RESORT_WRITER ||
+        e->mode == MODE_MANUAL || w < 0 || !slot_fit(e, s, w, false, lacks, sizeof lacks))
+        return -1;
+    return w;
+}
+
+/* Who was named, else by the role's rule. Of a balanced role one that can take it at once goes
+ * before one that can't. */
+int slot_choose(const struct engine *e, int s, char *why, size_t size)
 {
     int role = e->conf.slot_role[s], best = -1;
     bool best_clear = false, stale = false;
@@ -187,17 +213,23 @@ static int choose_best(const struct engine *e, int s, char *why, size_t size)
             best_clear = clear;
         }
     }
-    return best;
+    return best >= 0 ? best : choose_resort(e, s);
 }
 
-/* Who gets an unheld slot now; -1 nobody yet, and slot.waiting says why. */
-int slot_choose(struct engine *e, int s)
+int balance_least(const struct engine *e, int role, int s, unsigned *n)
 {
+    int least = -1;
     char why[WHY_LEN];
-    int best = choose_best(e, s, why, sizeof why);
 
-    if (best >= 0 && slot_clear_for(e, s, best, why, sizeof why))
-        return best;
-    memcpy(e->slot[s].waiting, why, sizeof e->slot[s].waiting);
-    return -1;
+    for (unsigned i = 0; i < e->conf.role[role].hosts; i++) {
+        int h = e->conf.role[role].host[i];
+        unsigned load = choose_load(e, role, h);
+
+        if ((least < 0 || load < *n) && slot_fit(e, s, h, false, why, sizeof why) &&
+            slot_clear_for(e, s, h, why, sizeof why)) {
+            least = h;
+            *n = load;
+        }
+    }
+    return least;
 }

@@ -36,13 +36,22 @@ void plan_event(struct engine *e, struct plan *p, enum event_level level, int ho
     va_end(ap);
 }
 
-hostset role_candidates(const struct engine *e, int role)
+hostset role_hosts(const struct engine *e, int role)
 {
     hostset all = 0;
 
     for (unsigned i = 0; i < e->conf.role[role].hosts; i++)
         all |= 1ull << e->conf.role[role].host[i];
     return all;
+}
+
+hostset role_candidates(const struct engine *e, int role)
+{
+    int s = engine_active_slot(e);
+
+    if (e->conf.role[role].exclusive || e->conf.role[role].last_resort != RESORT_WRITER || s < 0)
+        return role_hosts(e, role);
+    return role_hosts(e, role) | role_hosts(e, e->conf.slot_role[s]);
 }
 
 int engine_active_slot(const struct engine *e)
@@ -101,7 +110,8 @@ void engine_init(struct engine *e, const struct engine_conf *conf)
     for (unsigned h = 0; h < HOSTS_MAX; h++)
         e->host[h].lag_ms = -1;
     for (unsigned s = 0; s < SLOTS_MAX; s++)
-        e->slot[s].holder = e->slot[s].target = e->slot[s].last = e->slot[s].journal_holder = -1;
+        e->slot[s].holder = e->slot[s].target = e->slot[s].last = e->slot[s].journal_holder =
+            e->slot[s].choice = -1;
 }
 
 void engine_durable_of(const struct engine *e, struct engine_durable *d)
@@ -110,11 +120,15 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
     memcpy(d->identity, e->identity, sizeof d->identity);
     d->epoch = e->epoch;
     d->mode = e->mode;
+    if (e->mode == MODE_PASSIVE)
+        memcpy(d->cause, e->passive_why, sizeof d->cause);
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         const struct host *x = &e->host[h];
 
         d->host[h].state = x->state;
+        d->host[h].since_wall_ms = x->state_since_wall;
         d->host[h].flapping = x->flapping;
+        d->host[h].returning = x->returning;
         d->host[h].flaps = x->flaps;
         d->host[h].flap_start_wall_ms = x->flap_start_wall;
         d->host[h].last_uptime_s = x->last_uptime_s;
@@ -123,6 +137,7 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
         const struct slot *x = &e->slot[s];
 
         d->slot[s].holder = x->holder >= 0 ? x->holder : x->journal_holder;
+        d->slot[s].target = e->mode == MODE_PASSIVE ? x->target : -1;
         d->slot[s].pinned = x->pinned;
         d->slot[s].electorate = x->electorate;
         d->slot[s].members = x->members;
@@ -149,7 +164,12 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
         if (!d)
             continue;
         x->state = d->host[h].state;
+        if (d->host[h].since_wall_ms && d->host[h].since_wall_ms <= e->wall) {
+            x->state_since -= e->wall - d->host[h].since_wall_ms;
+            x->state_since_wall = d->host[h].since_wall_ms;
+        }
         x->flapping = d->host[h].flapping;
+        x->returning = d->host[h].returning;
         x->flaps = d->host[h].flaps;
         x->flap_start_wall = d->host[h].flap_start_wall_ms;
         x->last_uptime_s = d->host[h].last_uptime_s;
@@ -161,16 +181,19 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
         x->electorate = d ? d->slot[s].electorate : 0;
         x->journal_holder = x->last = d ? d->slot[s].holder : -1;
         x->pinned = d && d->slot[s].pinned;
+        x->target = d && d->mode == MODE_PASSIVE ? d->slot[s].target : -1;
         for (unsigned h = 0; h < e->conf.names.hosts; h++)
             x->host[h].allowed = d ? d->slot[s].allowed : ~0ull;
     }
-    if (d)
+    if (d) {
         e->mode = d->mode;
+        memcpy(e->passive_why, d->cause, sizeof e->passive_why);
+    }
     e->reign = d || e->take_over ? REIGN_YES : REIGN_WAITING;
     if (e->reign == REIGN_YES)
         reign_begins(e, d ? d->epoch + 1 : 1, p);
     else
-        snprintf(e->passive_why, sizeof e->passive_why, "new here: asking whom the agents obey");
+        snprintf(e->reign_why, sizeof e->reign_why, "new here: asking whom the agents obey");
 }
 
 static void engine_on_link(struct engine *e, const struct engine_event *ev, struct plan *p)
@@ -266,7 +289,10 @@ static void engine_event_in(struct engine *e, const struct engine_event *ev, str
         move_command(e, &ev->command, p);
         return;
     case EV_NETWORK:
+        trap_network(e, ev, p);
+        return;
     case EV_KILLED:
+        kill_ended(e, ev, p);
         return;
     }
 }
@@ -333,6 +359,7 @@ static void engine_wait_mode(struct engine *e, struct plan *p)
 void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     p->n = p->grants = 0;
+    memset(e->rules_hit, 0, sizeof e->rules_hit);
     if (ev->kind != EV_START && ev->now_ms - e->now > e->conf.lease_ms / 4)
         e->grace_until = ev->now_ms + e->conf.lease_ms / 12;
     e->now = ev->now_ms;
@@ -345,6 +372,7 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
         engine_wait_mode(e, p);
         slots_work(e, p);
         move_work(e, p);
+        kill_work(e, p);
     }
     engine_persist(e, p);
     if (engine_rules(e))

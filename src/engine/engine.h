@@ -10,6 +10,8 @@
 
 #include "proto/msg.h"
 
+#include <stddef.h>
+
 enum { ENGINE_PLAN_MAX = 1024, ROLES_MAX = 64, STEPS_MAX = 12, EVENT_LEN = 768 };
 
 enum check { CK_PING, CK_MYSQL, CK_REP_THREADS, CK_REP_BACKLOG, CK_N };
@@ -74,15 +76,18 @@ struct engine_durable {
     char identity[IDENTITY_LEN];
     uint64_t epoch;
     enum mode mode;
+    char cause[WHY_LEN]; /* of passive mode; "" the operator */
     struct {
         enum host_state state;
-        bool flapping;
+        int64_t since_wall_ms;
+        bool flapping, returning;
         unsigned flaps;
         int64_t flap_start_wall_ms;
         int64_t last_uptime_s;
     } host[HOSTS_MAX];
     struct {
         int holder; /* -1 nobody */
+        int target; /* whom an operator named (set-ip); -1 nobody */
         bool pinned;
         uint64_t electorate;
         hostset members, allowed;
@@ -153,12 +158,14 @@ struct engine_event {
 };
 
 enum action_kind {
-    ACT_PERSIST, /* write engine_durable_of(); it is number `after` */
-    ACT_BEAT,    /* to host */
-    ACT_ORDER,   /* to host: engine_order_of() */
-    ACT_GRANT,   /* to host: grant */
-    ACT_ANSWER,  /* to the ctl that sent command `id` */
-    ACT_EVENT,   /* for the log and `hamm ctl events` */
+    ACT_PERSIST,   /* write engine_durable_of(); it is number `after` */
+    ACT_BEAT,      /* to host */
+    ACT_ORDER,     /* to host: engine_order_of() */
+    ACT_GRANT,     /* to host: grant */
+    ACT_ANSWER,    /* to the ctl that sent command `id` */
+    ACT_EVENT,     /* for the log and `hamm ctl events` */
+    ACT_KILL_HOST, /* run kill_host for host; code: 1 it answers to ping, else 0; EV_KILLED follows
+                    */
 };
 enum event_level { EVENT_INFO, EVENT_NOTE, EVENT_WARN };
 
@@ -180,10 +187,14 @@ struct plan {
     struct msg_grant grant[8];
 };
 
+/* kill_host, for the present silence of this host. */
+enum kill { KILL_NONE, KILL_RUNNING, KILL_DONE, KILL_FAILED };
+
 struct check_state {
     bool known, good; /* the verdict after trapping; unknown counts as good */
     enum result last;
     int64_t error_since;     /* boot ms of the first of the present row of errors; 0 none */
+    int64_t good_since;      /* boot ms of the first OK after anything else */
     int64_t changed_wall_ms; /* verdict's last change */
     char message[WHY_LEN];
 };
@@ -195,8 +206,11 @@ struct host {
     int64_t lag_ms;
     unsigned flaps;
     bool flapping;
+    bool returning; /* was HARD_OFFLINE and not ONLINE since: is let in, not by itself */
     int64_t flap_start_wall;
     int64_t last_uptime_s;
+    enum kill kill;
+    char kill_said[WHY_LEN];
 
     bool linked; /* hello received */
     int64_t unlinked_at;
@@ -249,6 +263,7 @@ struct slot {
     uint64_t electorate, electorate_after;
     hostset members;
     char reach[GTID_LEN];
+    int choice;            /* unheld: who shall get it; -1 nobody is fit */
     char waiting[WHY_LEN]; /* what an unheld slot waits for */
     struct slot_host host[HOSTS_MAX];
 };
@@ -286,7 +301,8 @@ struct engine {
     bool take_over;
     uint64_t epoch_seen;       /* the highest any agent named */
     uint64_t epoch_after;      /* journal number that makes the epoch durable */
-    char passive_why[WHY_LEN]; /* why not reigning, or why passive; "" neither */
+    char reign_why[WHY_LEN];   /* why it does not reign; "" it does */
+    char passive_why[WHY_LEN]; /* why passive mode; "" the operator, or another mode */
     enum mode mode;
     int64_t started_at, now, wall;
     int64_t grace_until; /* woke up late: what waits is read before silence decides */
@@ -297,6 +313,9 @@ struct engine {
     struct engine_durable last; /* what it said */
     int64_t next_beat;
     bool persist_due;
+    bool network_down; /* the monitor's own (ping_ips) */
+    char network_message[WHY_LEN];
+    uint64_t rules_hit[2]; /* rules that decided in the last step, bit i: engine_rule_name(i) */
     struct host host[HOSTS_MAX];
     struct slot slot[SLOTS_MAX];
     struct move move;
@@ -312,3 +331,19 @@ void engine_durable_of(const struct engine *e, struct engine_durable *out);
 const struct msg_order *engine_order_of(const struct engine *e, int host);
 /* The host that holds the active master role and is known to be open for writes; else -1. */
 int engine_writer(const struct engine *e);
+
+/* Why this monitor moves nothing, whatever the rules say; "" it does, or the operator wished so. */
+static inline const char *engine_why_passive(const struct engine *e)
+{
+    return e->reign_why[0] ? e->reign_why : e->passive_why;
+}
+
+/* Rules, to see which are ever used: names unique over all tables. */
+unsigned engine_rule_count(void);
+const char *engine_rule_name(unsigned i);
+
+/* What holds now and why, in lines for people: which rule keeps a host's state, who has a role,
+ * what each other candidate lacks, what is waited for and until when. Cut at `size`. */
+void engine_explain_cluster(const struct engine *e, char *out, size_t size);
+void engine_explain_host(const struct engine *e, int host, char *out, size_t size);
+void engine_explain_role(const struct engine *e, int role, char *out, size_t size);

@@ -2,7 +2,8 @@
  * What the files of the monitor's engine say to each other:
  *   engine.c  events in, journal     reign.c   epochs, who reigns    trap.c    checks
  *   states.c  host states            slots.c   who holds what        choose.c  candidates
- *   gather.c  who has most           orders.c  what agents are told  move.c    moves, commands */
+ *   slot_rules.c  when slots change  role_rules.c  balance, prefer   gather.c  who has most
+ *   orders.c  what agents are told   move.c    moves, commands       story.c, kill.c, explain.c */
 #pragma once
 
 #include "base/check.h"
@@ -41,6 +42,8 @@ static inline int64_t host_out(const struct engine *e, int h)
     return lease_out(x->report.start_id ? x->report.gate : e->conf.gate_unheard, host_lease(e, h));
 }
 
+hostset role_hosts(const struct engine *e, int role); /* as configured */
+/* Those, and who stands in for them when none is fit (last_resort: writer). */
 hostset role_candidates(const struct engine *e, int role);
 int engine_active_slot(const struct engine *e); /* the writable slot; -1 none configured */
 /* Linked, heard under this epoch, and lately. */
@@ -56,6 +59,7 @@ void reign_claim(struct engine *e, struct plan *p);
 /* trap.c */
 void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p);
 void trap_restart(struct engine *e, int h, enum check c);
+void trap_network(struct engine *e, const struct engine_event *ev, struct plan *p);
 bool check_good(const struct engine *e, int h, enum check c);
 
 /* states.c */
@@ -65,22 +69,44 @@ void state_set(struct engine *e, int h, enum host_state to, const char *why, str
 /* choose.c */
 bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t size);
 bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size_t size);
-int slot_choose(struct engine *e, int s);
+/* The best of those that are fit, though perhaps not yet clear to take it; -1 nobody, and why. */
+int slot_choose(const struct engine *e, int s, char *why, size_t size);
+/* The regular host of the role with fewest of its addresses that can take this one now; -1. */
+int balance_least(const struct engine *e, int role, int s, unsigned *n);
+/* When the host is surely out of the slot if nothing more is heard; CLOCK_NEVER with keep. */
+int64_t slot_out_at(const struct engine *e, int s, int h);
 bool gtid_text_subset(const struct engine *e, int a, const char *text, int b);
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out,
                      size_t size);
 
 /* gather.c */
-bool gather_done(struct engine *e, int s, int to, struct plan *p);
+bool gather_open(const struct engine *e, int s, int to);
+void gather_go(struct engine *e, int s, int to, struct plan *p);
+void gather_waits(const struct engine *e, int s, int to, char *out, size_t size);
 void gather_follow(const struct engine *e, int s, int h, struct msg_order *o);
 
 /* slots.c */
 void slots_report(struct engine *e, int h, struct plan *p);
 void slots_lease(struct engine *e, int h, const struct msg_lease *l, struct plan *p);
-void slots_work(struct engine *e, struct plan *p);
 void slot_assign(struct engine *e, int s, int to, struct plan *p);
 void slot_release(struct engine *e, int s, bool fence);
+void slot_free(struct engine *e, int s, const char *how, bool silent, struct plan *p);
+void electorate_work(struct engine *e, int s);
 int64_t slots_deadline(const struct engine *e);
+
+/* slot_rules.c */
+void slots_work(struct engine *e, struct plan *p);
+
+/* role_rules.c */
+void roles_work(struct engine *e, struct plan *p);
+
+/* story.c */
+void story_begins(struct engine *e, int s, int64_t when);
+void story_told(struct engine *e, struct plan *p);
+
+/* kill.c */
+void kill_work(struct engine *e, struct plan *p);
+void kill_ended(struct engine *e, const struct engine_event *ev, struct plan *p);
 
 /* orders.c */
 void orders_work(struct engine *e, struct plan *p);
@@ -90,4 +116,5 @@ void move_command(struct engine *e, const struct engine_command *c, struct plan 
 void move_work(struct engine *e, struct plan *p);
 void move_released(struct engine *e, int s, int from, bool silent);
 bool move_on(const struct engine *e, int s); /* a planned move of this slot goes on */
+void move_begin(struct engine *e, uint64_t id, int slot, int to);
 void move_step(struct engine *e, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -23,9 +23,14 @@ static bool gather_stopped(const struct engine *e, int h)
            x->order.start_id == x->report.start_id && x->report.settled >= x->order.serial;
 }
 
+static int64_t gather_time(const struct engine *e, int s)
+{
+    return e->slot[s].gather_since ? e->now - e->slot[s].gather_since : 0;
+}
+
 static bool gather_all(const struct engine *e, int s)
 {
-    if (e->now - e->slot[s].gather_since >= GATHER_MS)
+    if (gather_time(e, s) >= GATHER_MS)
         return true;
     for (unsigned h = 0; h < e->conf.names.hosts; h++)
         if (gather_counts(e, (int)h) && !gather_stopped(e, (int)h))
@@ -46,57 +51,75 @@ static int gather_ahead(const struct engine *e, int to)
     return best == to ? -1 : best;
 }
 
+/* What is still to be done before `to` may open: nothing, all stop and apply, fetch from somebody.
+ */
+enum gather { GATHER_DONE, GATHER_STOP, GATHER_FETCH };
+
 /* The last holder let go in good order and has all there is. It is fetched while `to` holds
  * nothing yet, if it doesn't receive from there anyway. */
-static bool gather_reach(struct engine *e, int s, int to)
+static enum gather gather_reach(const struct engine *e, int s, int to, int *from)
 {
-    struct slot *x = &e->slot[s];
+    const struct slot *x = &e->slot[s];
     const struct host *h = &e->host[to];
 
+    *from = x->last;
     if (gtid_text_subset(e, x->last, x->reach, to) || !host_live(e, x->last) ||
         (h->report.source == x->last && h->report.receiver == RECEIVER_YES && !x->gather_since))
-        return true;
-    if (!x->gather_since)
-        x->gather_since = e->now;
-    if (e->now - x->gather_since >= FETCH_MS)
-        return true;
-    x->fetch_by = to;
-    x->fetch_from = x->last;
-    snprintf(x->waiting, sizeof x->waiting, "%s fetches the last transactions from %s",
-             host_name(e, to), host_name(e, x->last));
-    return false;
+        return GATHER_DONE;
+    return gather_time(e, s) >= FETCH_MS ? GATHER_DONE : GATHER_FETCH;
 }
 
-/* True: `to` has all that can be had, the slot may be given to it. */
-bool gather_done(struct engine *e, int s, int to, struct plan *p)
+static enum gather gather_next(const struct engine *e, int s, int to, int *from)
+{
+    const struct slot *x = &e->slot[s];
+
+    if (!slot_writable(e, s) || move_on(e, s) || x->forced || to == x->last)
+        return GATHER_DONE;
+    if (x->reach[0])
+        return gather_reach(e, s, to, from);
+    if (!gather_all(e, s))
+        return GATHER_STOP;
+    *from = gather_ahead(e, to);
+    return *from < 0 || gather_time(e, s) >= FETCH_MS ? GATHER_DONE : GATHER_FETCH;
+}
+
+bool gather_open(const struct engine *e, int s, int to)
+{
+    int from;
+
+    return gather_next(e, s, to, &from) != GATHER_DONE;
+}
+
+void gather_waits(const struct engine *e, int s, int to, char *out, size_t size)
+{
+    int from = -1;
+
+    if (gather_next(e, s, to, &from) == GATHER_STOP)
+        snprintf(out, size, "everybody applies what was received");
+    else
+        snprintf(out, size, "%s fetches from %s what it doesn't have yet", host_name(e, to),
+                 host_name(e, from));
+}
+
+void gather_go(struct engine *e, int s, int to, struct plan *p)
 {
     struct slot *x = &e->slot[s];
     char why[WHY_LEN];
-    int ahead;
+    int from = -1;
+    bool fetch = gather_next(e, s, to, &from) == GATHER_FETCH;
 
-    if (!slot_writable(e, s) || move_on(e, s) || x->forced || to == x->last)
-        return true;
-    if (x->reach[0])
-        return gather_reach(e, s, to);
     if (!x->gather_since) {
         x->gather_since = e->now;
         x->fetch_by = x->fetch_from = -1;
     }
-    if (!gather_all(e, s)) {
-        snprintf(x->waiting, sizeof x->waiting, "everybody applies what was received");
-        return false;
-    }
-    ahead = gather_ahead(e, to);
-    if (ahead < 0 || e->now - x->gather_since >= FETCH_MS)
-        return true;
-    snprintf(why, sizeof why, "%s fetches from %s what it doesn't have yet", host_name(e, to),
-             host_name(e, ahead));
-    if (x->fetch_by != to || x->fetch_from != ahead)
+    if (!fetch)
+        return;
+    if ((x->fetch_by != to || x->fetch_from != from) && !x->reach[0]) {
+        gather_waits(e, s, to, why, sizeof why);
         plan_event(e, p, EVENT_NOTE, to, "%s", why);
+    }
     x->fetch_by = to;
-    x->fetch_from = ahead;
-    memcpy(x->waiting, why, sizeof x->waiting);
-    return false;
+    x->fetch_from = from;
 }
 
 /* What `h` follows meanwhile; nothing is said before gathering has begun. */

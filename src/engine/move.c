@@ -152,7 +152,7 @@ static void move_go(struct engine *e)
     slot_release(e, m->slot, false);
 }
 
-static void move_begin(struct engine *e, uint64_t id, int slot, int to)
+void move_begin(struct engine *e, uint64_t id, int slot, int to)
 {
     e->move = (struct move){.phase = MOVE_LAG,
                             .id = id,
@@ -161,30 +161,6 @@ static void move_begin(struct engine *e, uint64_t id, int slot, int to)
                             .to = to,
                             .started = e->now};
     move_step(e, "checked: %s is fit", host_name(e, to));
-}
-
-/* A preferred host takes an exclusive role back once it is caught up. */
-static void move_prefer(struct engine *e, struct plan *p)
-{
-    char why[WHY_LEN];
-
-    if (e->mode != MODE_ACTIVE || e->move.phase != MOVE_NONE || e->now < e->prefer_retry)
-        return;
-    for (unsigned s = 0; s < e->conf.names.slots; s++) {
-        int to = e->conf.role[e->conf.slot_role[s]].prefer;
-        struct slot *x = &e->slot[s];
-
-        if (to < 0 || x->holder < 0 || x->holder == to || x->releasing || x->pinned ||
-            !slot_fit(e, (int)s, to, false, why, sizeof why) || e->host[to].state != ONLINE)
-            continue;
-        if (slot_writable(e, (int)s) &&
-            (engine_writer(e) != x->holder || !e->host[to].clean || e->host[to].lag_ms != 0))
-            continue;
-        move_begin(e, 0, (int)s, to);
-        plan_event(e, p, EVENT_NOTE, to, "%s: goes back to its preferred host %s",
-                   slot_name(e, (int)s), host_name(e, to));
-        return;
-    }
 }
 
 /* Writes go on until the new one is fit, close behind, and nobody else is in the way. */
@@ -223,7 +199,6 @@ void move_work(struct engine *e, struct plan *p)
 
     switch (m->phase) {
     case MOVE_NONE:
-        move_prefer(e, p);
         return;
     case MOVE_LAG:
         move_lag(e, p);
@@ -459,7 +434,7 @@ static void command_set_ip(struct engine *e, const struct engine_command *c, str
 void move_command(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     if (!engine_rules(e)) {
-        answer(p, c->id, 1, "ERROR: this monitor does not reign: %s", e->passive_why);
+        answer(p, c->id, 1, "ERROR: this monitor does not reign: %s", e->reign_why);
         return;
     }
     switch (c->verb) {

@@ -75,11 +75,11 @@ void reign_refused(struct engine *e, int h, uint64_t epoch, const char *by, stru
         return;
     }
     e->reign = REIGN_DEPOSED;
-    snprintf(e->passive_why, sizeof e->passive_why,
+    snprintf(e->reign_why, sizeof e->reign_why,
              "deposed: %s obeys monitor %s, epoch %" PRIu64
              "; this one stays passive until it is started with --take-over",
              host_name(e, h), by, epoch);
-    plan_event(e, p, EVENT_WARN, -1, "%s", e->passive_why);
+    plan_event(e, p, EVENT_WARN, -1, "%s", e->reign_why);
 }
 
 /* Whom this agent obeys; false: this monitor may not claim the reign because of it. */
@@ -89,7 +89,7 @@ static bool reign_allowed(struct engine *e, int h)
     size_t len = strlen(e->conf.monitor);
 
     if (!x->linked) {
-        snprintf(e->passive_why, sizeof e->passive_why,
+        snprintf(e->reign_why, sizeof e->reign_why,
                  "new here: every candidate's agent has to be asked first, %s does not answer",
                  host_name(e, h));
         return false;
@@ -97,14 +97,14 @@ static bool reign_allowed(struct engine *e, int h)
     if (!x->agent_obeys[0])
         return true;
     if (strncmp(x->agent_obeys, e->conf.monitor, len) != 0 || x->agent_obeys[len] != '.') {
-        snprintf(e->passive_why, sizeof e->passive_why,
+        snprintf(e->reign_why, sizeof e->reign_why,
                  "%s obeys monitor %s: this one stays passive; to take over from it: hamm monitor "
                  "--take-over",
                  host_name(e, h), x->agent_obeys);
         return false;
     }
     if (x->agent_heard_ms >= 0 && x->agent_heard_ms < HEARD_LATELY_MS) {
-        snprintf(e->passive_why, sizeof e->passive_why,
+        snprintf(e->reign_why, sizeof e->reign_why,
                  "%s has just heard another monitor named %s: is one running elsewhere?",
                  host_name(e, h), e->conf.monitor);
         return false;
@@ -125,13 +125,13 @@ void reign_claim(struct engine *e, struct plan *p)
 {
     char before[WHY_LEN];
 
-    memcpy(before, e->passive_why, sizeof before);
+    memcpy(before, e->reign_why, sizeof before);
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         if (!(reign_candidates(e) >> h & 1))
             continue;
         if (e->reign == REIGN_WAITING && !reign_allowed(e, (int)h)) {
-            if (strcmp(before, e->passive_why) != 0)
-                plan_event(e, p, EVENT_WARN, -1, "%s", e->passive_why);
+            if (strcmp(before, e->reign_why) != 0)
+                plan_event(e, p, EVENT_WARN, -1, "%s", e->reign_why);
             return;
         }
         if (e->reign == REIGN_CLAIMING && !e->host[h].heard)
@@ -140,14 +140,14 @@ void reign_claim(struct engine *e, struct plan *p)
     if (e->reign == REIGN_WAITING) {
         e->reign = REIGN_CLAIMING;
         reign_begins(e, e->epoch_seen + 1, p);
-        snprintf(e->passive_why, sizeof e->passive_why,
+        snprintf(e->reign_why, sizeof e->reign_why,
                  "waiting until every agent accepted epoch "
                  "%" PRIu64,
                  e->epoch);
         return;
     }
     e->reign = REIGN_YES;
-    e->passive_why[0] = 0;
+    e->reign_why[0] = 0;
     plan_event(e, p, EVENT_NOTE, -1, "every agent accepted epoch %" PRIu64 ": this monitor reigns",
                e->epoch);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Host states: MMM's table without its defects (a host whose replication is broken does not become
- * ONLINE because its peer died; nothing here is asked over the network). */
+ * Host states as a table of rules: MMM's, without its defects (a host whose replication is broken
+ * does not come into service because its peer died; who comes back from HARD_OFFLINE by way of
+ * broken replication still waits to be let in; nothing here is asked over the network). */
 #include "engine/engine_internal.h"
+#include "engine/rules.h"
+
+#include <inttypes.h>
 
 enum { PEER_GRACE_MS = 60000, SHORT_DOWNTIME_S = 60 };
 
@@ -50,129 +54,50 @@ void state_set(struct engine *e, int h, enum host_state to, const char *why, str
     x->state_since = e->now;
     x->state_since_wall = e->wall;
     if (to == HARD_OFFLINE) {
+        x->returning = true;
         x->clean = x->sampled = false;
         x->extra[0] = 0;
+    } else if (to == ONLINE) {
+        x->returning = false;
     }
 }
 
-/* Somebody it could follow is in service. */
-static bool state_peer_online(const struct engine *e, int h, int64_t *since)
+/* ---- conditions ---- */
+
+static int writer_role_holder(const struct engine *e)
 {
     int s = engine_active_slot(e);
-    int peer = e->conf.host[h].peer >= 0 ? e->conf.host[h].peer : s < 0 ? -1 : e->slot[s].holder;
 
-    if (peer < 0 || peer == h || e->host[peer].state != ONLINE)
-        return false;
-    *since = e->host[peer].state_since;
-    return check_good(e, peer, CK_PING) && check_good(e, peer, CK_MYSQL);
+    return s < 0 ? -1 : e->slot[s].holder;
 }
 
-static const char *state_why_bad(const struct engine *e, int h, char *why, size_t size)
+static bool proven_dead(const struct engine *e, int h)
 {
-    const struct host *x = &e->host[h];
-    enum check c = !check_good(e, h, CK_MYSQL) ? CK_MYSQL : CK_PING;
-
-    if (x->dead_since && e->now - x->dead_since >= e->conf.on_crash_ms)
-        snprintf(why, size, "its agent saw: %s", x->report.mysqld_why);
-    else
-        snprintf(why, size, "%s: %s", check_names[c], x->check[c].message);
-    return why;
+    return e->host[h].dead_since && e->now - e->host[h].dead_since >= e->conf.on_crash_ms;
 }
 
-static void state_online(struct engine *e, int h, struct plan *p)
+static bool network_down(const struct engine *e, int h)
 {
-    struct host *x = &e->host[h];
-    int s = engine_active_slot(e);
-    char why[WHY_LEN + 32];
-    int64_t since = 0;
-
-    if (s >= 0 && e->slot[s].holder == h)
-        return;
-    if (x->extra[0]) {
-        state_set(e, h, REPLICATION_FAIL, "has transactions nobody else has", p);
-        return;
-    }
-    if (!state_peer_online(e, h, &since) || e->now - since < PEER_GRACE_MS)
-        return;
-    if (!check_good(e, h, CK_REP_THREADS)) {
-        snprintf(why, sizeof why, "rep_threads: %s", x->check[CK_REP_THREADS].message);
-        state_set(e, h, REPLICATION_FAIL, why, p);
-    } else if (!check_good(e, h, CK_REP_BACKLOG)) {
-        snprintf(why, sizeof why, "rep_backlog: %s", x->check[CK_REP_BACKLOG].message);
-        state_set(e, h, REPLICATION_DELAY, why, p);
-    }
+    return e->network_down && !proven_dead(e, h);
 }
 
-static bool state_replicates(const struct engine *e, int h)
+static bool dead(const struct engine *e, int h)
 {
-    const struct host *x = &e->host[h];
-    int w = engine_writer(e), s = engine_active_slot(e);
-
-    if (w == h)
-        return true;
-    if (w < 0) /* nobody to follow; but while somebody holds the role unheard, nothing is known */
-        return s < 0 || e->slot[s].holder < 0 || e->slot[s].holder == h;
-    return x->clean && x->order.serial && x->order.follow == FOLLOW_SOURCE &&
-           x->report.settled >= x->order.serial && x->check[CK_REP_THREADS].known &&
-           check_good(e, h, CK_REP_THREADS) && x->check[CK_REP_BACKLOG].known &&
-           check_good(e, h, CK_REP_BACKLOG);
+    return !check_good(e, h, CK_PING) || !check_good(e, h, CK_MYSQL);
 }
 
-static void state_awaiting(struct engine *e, int h, struct plan *p)
+static bool unjudged(const struct engine *e, int h)
 {
-    struct host *x = &e->host[h];
-    int64_t down_s = x->report.uptime_s - x->last_uptime_s;
-
-    if (x->extra[0]) {
-        state_set(e, h, REPLICATION_FAIL, "has transactions nobody else has", p);
-        return;
-    }
-    if (!state_replicates(e, h) || !host_live(e, h))
-        return;
-    if (x->flapping) {
-        if (e->conf.auto_set_online_ms && e->now - x->state_since >= e->conf.flap_duration_ms) {
-            x->flapping = false;
-            state_set(e, h, ONLINE, "no longer flapping", p);
-        }
-        return;
-    }
-    if (x->last_uptime_s > 0 && down_s >= 0 && down_s < SHORT_DOWNTIME_S)
-        state_set(e, h, ONLINE, "was away for less than a minute without a reboot", p);
-    else if (e->conf.auto_set_online_ms && e->now - x->state_since >= e->conf.auto_set_online_ms)
-        state_set(e, h, ONLINE, "auto_set_online", p);
+    return !e->host[h].check[CK_PING].known || !e->host[h].check[CK_MYSQL].known;
 }
 
-static void state_replication(struct engine *e, int h, struct plan *p)
+static bool not_answering(const struct engine *e, int h)
 {
-    struct host *x = &e->host[h];
-    int s = engine_active_slot(e);
-    char why[WHY_LEN + 32];
-
-    if (x->extra[0]) {
-        state_set(e, h, REPLICATION_FAIL, "has transactions nobody else has", p);
-        return;
-    }
-    if (s >= 0 && e->slot[s].holder == h) { /* it follows nobody */
-        if (engine_writer(e) == h)
-            state_set(e, h, ONLINE, "open for writes", p);
-        return;
-    }
-    if (!check_good(e, h, CK_REP_THREADS)) {
-        snprintf(why, sizeof why, "rep_threads: %s", x->check[CK_REP_THREADS].message);
-        state_set(e, h, REPLICATION_FAIL, why, p);
-        return;
-    }
-    if (!state_replicates(e, h)) {
-        if (x->state == REPLICATION_FAIL && x->check[CK_REP_THREADS].known &&
-            !check_good(e, h, CK_REP_BACKLOG))
-            state_set(e, h, REPLICATION_DELAY, "replicates again, but is behind", p);
-        return;
-    }
-    state_set(e, h, x->flapping ? AWAITING_RECOVERY : ONLINE, "replicates again", p);
+    return unjudged(e, h) || e->host[h].check[CK_MYSQL].last != RESULT_OK ||
+           e->host[h].check[CK_PING].last != RESULT_OK;
 }
 
-/* As far as this monitor knows. */
-static bool state_holds(const struct engine *e, int h)
+static bool holds_something(const struct engine *e, int h)
 {
     for (unsigned s = 0; s < e->conf.names.slots; s++)
         if (e->slot[s].holder == h)
@@ -180,60 +105,518 @@ static bool state_holds(const struct engine *e, int h)
     return false;
 }
 
+static bool unheard(const struct engine *e, int h)
+{
+    return !host_live(e, h);
+}
+
 /* It went on under promises while this monitor could not see it. */
-static bool state_kept_roles(const struct engine *e, int h)
+static bool kept_roles(const struct engine *e, int h)
 {
     const struct msg_report *r = &e->host[h].report;
-    bool kept = false;
 
     if (!host_live(e, h) || r->mysqld != MYSQLD_UP)
         return false;
     for (unsigned i = 0; i < r->n; i++)
-        kept = kept || (r->slot[i].slot >= 0 && e->slot[r->slot[i].slot].holder == h &&
-                        r->slot[i].hold == HOLD_HELD && r->slot[i].lease_ms > 0);
-    return kept;
+        if (r->slot[i].slot >= 0 && e->slot[r->slot[i].slot].holder == h &&
+            r->slot[i].hold == HOLD_HELD && r->slot[i].lease_ms > 0)
+            return true;
+    return false;
 }
 
-static void state_one(struct engine *e, int h, struct plan *p)
+static bool has_extra(const struct engine *e, int h)
 {
-    struct host *x = &e->host[h];
-    bool alive = check_good(e, h, CK_PING) && check_good(e, h, CK_MYSQL);
-    bool known = x->check[CK_PING].known && x->check[CK_MYSQL].known;
-    char why[WHY_LEN + 32];
-
-    if (x->state == ADMIN_OFFLINE)
-        return;
-    if (!alive) {
-        state_set(e, h, HARD_OFFLINE, state_why_bad(e, h, why, sizeof why), p);
-        return;
-    }
-    switch (x->state) {
-    case UNKNOWN:
-        if (known)
-            state_set(e, h, AWAITING_RECOVERY, "seen for the first time", p);
-        return;
-    case HARD_OFFLINE:
-        if (!known || x->check[CK_MYSQL].last != RESULT_OK || x->check[CK_PING].last != RESULT_OK ||
-            (state_holds(e, h) && !host_live(e, h)))
-            return;
-        if (state_kept_roles(e, h))
-            state_set(e, h, ONLINE, "seen again, kept its roles meanwhile", p);
-        else
-            state_set(e, h, AWAITING_RECOVERY, "is back", p);
-        return;
-    case ONLINE:
-        state_online(e, h, p);
-        return;
-    case AWAITING_RECOVERY:
-        state_awaiting(e, h, p);
-        return;
-    default:
-        state_replication(e, h, p);
-    }
+    return e->host[h].extra[0];
 }
+
+static bool has_writer_role(const struct engine *e, int h)
+{
+    return writer_role_holder(e) == h;
+}
+
+static bool is_writer(const struct engine *e, int h)
+{
+    return engine_writer(e) == h;
+}
+
+/* Nobody whom it could follow is in service. */
+static bool no_source(const struct engine *e, int h)
+{
+    int from = writer_role_holder(e);
+
+    return from < 0 || from == h || e->host[from].state != ONLINE || dead(e, from);
+}
+
+static bool source_just_back(const struct engine *e, int h)
+{
+    return !no_source(e, h) && e->now - e->host[writer_role_holder(e)].state_since < PEER_GRACE_MS;
+}
+
+static bool threads_bad(const struct engine *e, int h)
+{
+    return !check_good(e, h, CK_REP_THREADS);
+}
+
+static bool backlog_bad(const struct engine *e, int h)
+{
+    return !check_good(e, h, CK_REP_BACKLOG);
+}
+
+static bool replication_bad(const struct engine *e, int h)
+{
+    return threads_bad(e, h) || backlog_bad(e, h);
+}
+
+static bool follows_as_told(const struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+
+    return x->clean && x->order.serial && x->order.follow == FOLLOW_SOURCE &&
+           x->report.settled >= x->order.serial;
+}
+
+/* While somebody may hold the writer role unheard, nothing is known about anybody. */
+static bool writer_unheard(const struct engine *e, int h)
+{
+    int from = writer_role_holder(e);
+
+    return engine_writer(e) < 0 && from >= 0 && from != h;
+}
+
+static bool not_compared(const struct engine *e, int h)
+{
+    return engine_writer(e) >= 0 && engine_writer(e) != h && !e->host[h].clean;
+}
+
+static bool not_replicating(const struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+
+    if (engine_writer(e) < 0 || engine_writer(e) == h)
+        return false;
+    return !follows_as_told(e, h) || !x->check[CK_REP_THREADS].known || threads_bad(e, h) ||
+           !x->check[CK_REP_BACKLOG].known || backlog_bad(e, h);
+}
+
+static bool nobody_writes(const struct engine *e, int h)
+{
+    (void)h;
+    return engine_writer(e) < 0;
+}
+
+static bool over_half(const struct engine *e, int h)
+{
+    return e->host[h].lag_ms > e->conf.max_backlog_ms / 2;
+}
+
+static int64_t steady_left(const struct engine *e, int h)
+{
+    int64_t left = 0;
+
+    for (enum check c = CK_REP_THREADS; c <= CK_REP_BACKLOG; c++) {
+        int64_t one = e->host[h].check[c].good_since + e->conf.trap_ms[c] - e->now;
+
+        left = one > left ? one : left;
+    }
+    return left;
+}
+
+static bool not_steady(const struct engine *e, int h)
+{
+    return steady_left(e, h) > 0;
+}
+
+static bool flapping(const struct engine *e, int h)
+{
+    return e->host[h].flapping;
+}
+
+static bool returning(const struct engine *e, int h)
+{
+    return e->host[h].returning;
+}
+
+static int64_t calm_left(const struct engine *e, int h)
+{
+    return e->host[h].state_since + e->conf.flap_duration_ms - e->now;
+}
+
+static bool calm(const struct engine *e, int h)
+{
+    return e->conf.auto_set_online_ms && calm_left(e, h) <= 0;
+}
+
+static bool short_downtime(const struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+    int64_t down_s = x->report.uptime_s - x->last_uptime_s;
+
+    return x->last_uptime_s > 0 && down_s >= 0 && down_s < SHORT_DOWNTIME_S;
+}
+
+static bool auto_on(const struct engine *e, int h)
+{
+    (void)h;
+    return e->conf.auto_set_online_ms > 0;
+}
+
+static int64_t auto_left(const struct engine *e, int h)
+{
+    return e->host[h].state_since + e->conf.auto_set_online_ms - e->now;
+}
+
+static bool auto_due(const struct engine *e, int h)
+{
+    return auto_on(e, h) && auto_left(e, h) <= 0;
+}
+
+/* ---- the ends of sentences ---- */
+
+static void check_says(const struct engine *e, int h, enum check c, char *out, size_t size)
+{
+    snprintf(out, size, "%s: %s", check_names[c], e->host[h].check[c].message);
+}
+
+static void say_dead(const struct engine *e, int h, char *out, size_t size)
+{
+    if (proven_dead(e, h))
+        snprintf(out, size, "its agent saw: %s", e->host[h].report.mysqld_why);
+    else
+        check_says(e, h, !check_good(e, h, CK_MYSQL) ? CK_MYSQL : CK_PING, out, size);
+}
+
+static void say_unanswered(const struct engine *e, int h, char *out, size_t size)
+{
+    check_says(e, h, e->host[h].check[CK_PING].last != RESULT_OK ? CK_PING : CK_MYSQL, out, size);
+}
+
+static void say_network(const struct engine *e, int h, char *out, size_t size)
+{
+    (void)h;
+    snprintf(out, size, ": %s", e->network_message);
+}
+
+static void say_extra(const struct engine *e, int h, char *out, size_t size)
+{
+    snprintf(out, size, ": %.120s", e->host[h].extra);
+}
+
+static void say_threads(const struct engine *e, int h, char *out, size_t size)
+{
+    check_says(e, h, CK_REP_THREADS, out, size);
+}
+
+static void say_backlog(const struct engine *e, int h, char *out, size_t size)
+{
+    check_says(e, h, CK_REP_BACKLOG, out, size);
+}
+
+static void say_replication(const struct engine *e, int h, char *out, size_t size)
+{
+    snprintf(out, size, " (%s: %s)",
+             check_names[threads_bad(e, h) ? CK_REP_THREADS : CK_REP_BACKLOG],
+             e->host[h].check[threads_bad(e, h) ? CK_REP_THREADS : CK_REP_BACKLOG].message);
+}
+
+static void say_unheard_writer(const struct engine *e, int h, char *out, size_t size)
+{
+    (void)h;
+    snprintf(out, size, "%s may be the writer and is not heard",
+             host_name(e, writer_role_holder(e)));
+}
+
+static void say_name(const struct engine *e, int h, char *out, size_t size)
+{
+    snprintf(out, size, " %s", host_name(e, h));
+}
+
+static void say_seconds(int64_t ms, char *out, size_t size)
+{
+    snprintf(out, size, ", in %" PRId64 " s", ms > 0 ? (ms + 999) / 1000 : 0);
+}
+
+static void say_grace(const struct engine *e, int h, char *out, size_t size)
+{
+    (void)h;
+    say_seconds(e->host[writer_role_holder(e)].state_since + PEER_GRACE_MS - e->now, out, size);
+}
+
+static void say_auto(const struct engine *e, int h, char *out, size_t size)
+{
+    say_seconds(auto_left(e, h), out, size);
+}
+
+static void say_steady(const struct engine *e, int h, char *out, size_t size)
+{
+    say_seconds(steady_left(e, h), out, size);
+}
+
+static void say_half(const struct engine *e, int h, char *out, size_t size)
+{
+    snprintf(out, size, ": %" PRId64 " s now, back in service at %" PRId64 " s",
+             e->host[h].lag_ms / 1000, e->conf.max_backlog_ms / 2000);
+}
+
+static void say_flapping(const struct engine *e, int h, char *out, size_t size)
+{
+    if (e->conf.auto_set_online_ms)
+        snprintf(out, size, " %s, or flap_duration without a fault, in %" PRId64 " s",
+                 host_name(e, h), (calm_left(e, h) + 999) / 1000);
+    else
+        say_name(e, h, out, size);
+}
+
+/* ---- the table ---- */
+
+#define IN(state) (1u << (state))
+#define ANY       (~0u)
+
+static const struct rule rules[] = {
+    {"taken-out",
+     IN(ADMIN_OFFLINE),
+     {0},
+     STAY,
+     NULL,
+     "taken out of service by the operator, until hamm ctl set-online",
+     say_name},
+    {"network-down",
+     ANY,
+     {network_down},
+     STAY,
+     NULL,
+     "nothing is judged while the monitor's own network is down",
+     say_network},
+    {"dead", ANY & ~IN(HARD_OFFLINE), {dead}, HARD_OFFLINE, NULL, "", say_dead},
+    {"still-dead", IN(HARD_OFFLINE), {dead}, STAY, NULL, "", say_dead},
+
+    {"unjudged", IN(UNKNOWN), {unjudged}, STAY, NULL, "its checks have not answered yet", NULL},
+    {"first-seen", IN(UNKNOWN), {0}, AWAITING_RECOVERY, NULL, "seen for the first time", NULL},
+
+    {"not-answering", IN(HARD_OFFLINE), {not_answering}, STAY, NULL, "", say_unanswered},
+    {"holder-unheard",
+     IN(HARD_OFFLINE),
+     {holds_something, unheard},
+     STAY,
+     NULL,
+     "answers its checks, but it may hold roles and its agent is not heard",
+     NULL},
+    {"kept-roles",
+     IN(HARD_OFFLINE),
+     {kept_roles},
+     ONLINE,
+     NULL,
+     "seen again, kept its roles meanwhile",
+     NULL},
+    {"back", IN(HARD_OFFLINE), {0}, AWAITING_RECOVERY, NULL, "is back", NULL},
+
+    {"is-writer",
+     IN(ONLINE),
+     {has_writer_role},
+     STAY,
+     NULL,
+     "has the writer role, follows nobody",
+     NULL},
+    {"extra-transactions",
+     IN(ONLINE) | IN(AWAITING_RECOVERY) | IN(REPLICATION_DELAY),
+     {has_extra},
+     REPLICATION_FAIL,
+     NULL,
+     "has transactions nobody else has",
+     say_extra},
+    {"extra-transactions-stay",
+     IN(REPLICATION_FAIL),
+     {has_extra},
+     STAY,
+     NULL,
+     "has transactions nobody else has",
+     say_extra},
+
+    {"nobody-to-follow",
+     IN(ONLINE),
+     {replication_bad, no_source},
+     STAY,
+     NULL,
+     "nobody whom it could follow is in service: its replication is not held against it",
+     say_replication},
+    {"source-just-back",
+     IN(ONLINE),
+     {replication_bad, source_just_back},
+     STAY,
+     NULL,
+     "whom it follows has just come into service: its replication is judged after a minute",
+     say_grace},
+    {"threads-stopped", IN(ONLINE), {threads_bad}, REPLICATION_FAIL, NULL, "", say_threads},
+    {"behind", IN(ONLINE), {backlog_bad}, REPLICATION_DELAY, NULL, "", say_backlog},
+    {"fine", IN(ONLINE), {0}, STAY, NULL, "no check is bad", NULL},
+
+    {"agent-unheard", IN(AWAITING_RECOVERY), {unheard}, STAY, NULL, "its agent is not heard", NULL},
+    {"writer-unheard", IN(AWAITING_RECOVERY), {writer_unheard}, STAY, NULL, "", say_unheard_writer},
+    {"not-compared",
+     IN(AWAITING_RECOVERY),
+     {not_compared},
+     STAY,
+     NULL,
+     "its transactions are being compared with the writer's",
+     NULL},
+    {"returned-broken",
+     IN(AWAITING_RECOVERY),
+     {follows_as_told, threads_bad},
+     REPLICATION_FAIL,
+     NULL,
+     "",
+     say_threads},
+    {"returned-behind",
+     IN(AWAITING_RECOVERY),
+     {follows_as_told, backlog_bad},
+     REPLICATION_DELAY,
+     NULL,
+     "",
+     say_backlog},
+    {"not-replicating",
+     IN(AWAITING_RECOVERY),
+     {not_replicating},
+     STAY,
+     NULL,
+     "replication from the writer has not been seen to work yet",
+     NULL},
+    {"calmed-down",
+     IN(AWAITING_RECOVERY),
+     {flapping, calm},
+     ONLINE,
+     NULL,
+     "was flapping, then without a fault for flap_duration",
+     NULL},
+    {"flapping",
+     IN(AWAITING_RECOVERY),
+     {flapping},
+     STAY,
+     NULL,
+     "was flapping: stays out until hamm ctl set-online",
+     say_flapping},
+    {"short-downtime",
+     IN(AWAITING_RECOVERY),
+     {short_downtime},
+     ONLINE,
+     NULL,
+     "was away for less than a minute without a reboot",
+     NULL},
+    {"auto-set-online", IN(AWAITING_RECOVERY), {auto_due}, ONLINE, NULL, "auto_set_online", NULL},
+    {"auto-pending",
+     IN(AWAITING_RECOVERY),
+     {auto_on},
+     STAY,
+     NULL,
+     "auto_set_online lets it in",
+     say_auto},
+    {"waits-for-operator",
+     IN(AWAITING_RECOVERY),
+     {0},
+     STAY,
+     NULL,
+     "waits for the operator: hamm ctl set-online",
+     say_name},
+
+    {"writer-open",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {is_writer},
+     ONLINE,
+     NULL,
+     "open for writes",
+     NULL},
+    {"writer-opening",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {has_writer_role},
+     STAY,
+     NULL,
+     "has the writer role, not open for writes yet",
+     NULL},
+    {"delayed-alone",
+     IN(REPLICATION_DELAY),
+     {replication_bad, no_source},
+     STAY,
+     NULL,
+     "is behind; nobody whom it could follow is in service",
+     NULL},
+    {"delayed-stopped",
+     IN(REPLICATION_DELAY),
+     {threads_bad},
+     REPLICATION_FAIL,
+     NULL,
+     "",
+     say_threads},
+    {"still-stopped", IN(REPLICATION_FAIL), {threads_bad}, STAY, NULL, "", say_threads},
+    {"again-but-behind",
+     IN(REPLICATION_FAIL),
+     {backlog_bad},
+     REPLICATION_DELAY,
+     NULL,
+     "replicates again, but is behind: ",
+     say_backlog},
+    {"still-behind", IN(REPLICATION_DELAY), {backlog_bad}, STAY, NULL, "", say_backlog},
+    {"nothing-to-follow",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {nobody_writes},
+     STAY,
+     NULL,
+     "there is no writer to follow",
+     NULL},
+    {"half-way",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {over_half},
+     STAY,
+     NULL,
+     "its lag must fall below half of max_backlog",
+     say_half},
+    {"not-following-yet",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {not_replicating},
+     STAY,
+     NULL,
+     "replication from the writer has not been seen to work yet",
+     NULL},
+    {"not-steady",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {not_steady},
+     STAY,
+     NULL,
+     "replicates again; back when that has held for the trap period",
+     say_steady},
+    {"recovered-flapping",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {flapping},
+     AWAITING_RECOVERY,
+     NULL,
+     "replicates again, but was flapping",
+     NULL},
+    {"recovered-returning",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {returning},
+     AWAITING_RECOVERY,
+     NULL,
+     "replicates again; was dead before",
+     NULL},
+    {"recovered",
+     IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL),
+     {0},
+     ONLINE,
+     NULL,
+     "replicates again",
+     NULL},
+};
+
+const struct rules state_rules = {rules, ARRAY_LEN(rules)};
 
 void states_work(struct engine *e, struct plan *p)
 {
-    for (unsigned h = 0; h < e->conf.names.hosts; h++)
-        state_one(e, (int)h, p);
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        const struct rule *r = rule_find(e, &state_rules, (int)h, IN(e->host[h].state));
+
+        rule_note(e, r);
+        if (r->to != STAY) {
+            char why[WHY_LEN];
+
+            rule_sentence(e, r, (int)h, why, sizeof why);
+            state_set(e, (int)h, (enum host_state)r->to, why, p);
+        }
+    }
 }

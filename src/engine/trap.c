@@ -52,16 +52,34 @@ void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p
     if (c == CK_REP_BACKLOG)
         e->host[h].lag_ms = ev->check.lag_ms;
     if (ev->check.result == RESULT_OK) {
+        if (!cs->known || !cs->good || cs->error_since)
+            cs->good_since = e->now;
         cs->error_since = 0;
         trap_verdict(e, h, c, true, p);
         return;
     }
-    if (ev->check.result != RESULT_ERROR)
+    if (ev->check.result != RESULT_ERROR || e->network_down)
         return;
     if (!cs->error_since)
         cs->error_since = e->now;
     if (e->now - cs->error_since >= e->conf.trap_ms[c])
         trap_verdict(e, h, c, false, p);
+}
+
+/* While the monitor's own network is down errors prove nothing; what they began is forgotten. */
+void trap_network(struct engine *e, const struct engine_event *ev, struct plan *p)
+{
+    if (e->network_down == !ev->network.up)
+        return;
+    e->network_down = !ev->network.up;
+    snprintf(e->network_message, sizeof e->network_message, "%s", ev->network.message);
+    plan_event(e, p, ev->network.up ? EVENT_NOTE : EVENT_WARN, -1,
+               ev->network.up ? "the monitor's own network is up again: %s"
+                              : "the monitor's own network is down, nothing is judged: %s",
+               e->network_message);
+    for (unsigned h = 0; h < e->conf.names.hosts; h++)
+        for (enum check c = 0; c < CK_N; c++)
+            e->host[h].check[c].error_since = 0;
 }
 
 /* What was seen so far says nothing about what begins now. */

@@ -31,25 +31,28 @@ char *state_encode(const struct engine_durable *d, const struct names *names)
 
     for (unsigned h = 0; h < names->hosts; h++)
         json_object_set_new(hosts, names->host[h],
-                            json_pack("{s:s, s:b, s:i, s:I, s:I}", "state",
-                                      host_state_names[d->host[h].state], "flapping",
-                                      d->host[h].flapping, "flaps", (int)d->host[h].flaps,
-                                      "flap_start", (json_int_t)d->host[h].flap_start_wall_ms,
-                                      "last_uptime", (json_int_t)d->host[h].last_uptime_s));
+                            json_pack("{s:s, s:I, s:b, s:b, s:i, s:I, s:I}", "state",
+                                      host_state_names[d->host[h].state], "since",
+                                      (json_int_t)d->host[h].since_wall_ms, "flapping",
+                                      d->host[h].flapping, "returning", d->host[h].returning,
+                                      "flaps", (int)d->host[h].flaps, "flap_start",
+                                      (json_int_t)d->host[h].flap_start_wall_ms, "last_uptime",
+                                      (json_int_t)d->host[h].last_uptime_s));
     for (unsigned s = 0; s < names->slots; s++) {
-        int holder = d->slot[s].holder;
+        int holder = d->slot[s].holder, target = d->slot[s].target;
 
         json_object_set_new(slots, names->slot[s],
-                            json_pack("{s:s?, s:b, s:I, s:o, s:o}", "holder",
-                                      holder < 0 ? NULL : names->host[holder], "pinned",
+                            json_pack("{s:s?, s:s?, s:b, s:I, s:o, s:o}", "holder",
+                                      holder < 0 ? NULL : names->host[holder], "target",
+                                      target < 0 ? NULL : names->host[target], "pinned",
                                       d->slot[s].pinned, "electorate",
                                       (json_int_t)d->slot[s].electorate, "members",
                                       state_set(d->slot[s].members, names), "allowed",
                                       state_set(d->slot[s].allowed, names)));
     }
-    all = json_pack("{s:i, s:s, s:I, s:s, s:o, s:o}", "version", VERSION, "identity", d->identity,
-                    "epoch", (json_int_t)d->epoch, "mode", mode_names[d->mode], "hosts", hosts,
-                    "slots", slots);
+    all = json_pack("{s:i, s:s, s:I, s:s, s:s, s:o, s:o}", "version", VERSION, "identity",
+                    d->identity, "epoch", (json_int_t)d->epoch, "mode", mode_names[d->mode],
+                    "cause", d->cause, "hosts", hosts, "slots", slots);
     text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return text;
@@ -93,6 +96,8 @@ static void state_read_host(struct engine_durable *d, unsigned h, const json_t *
         state_word(json_string_value(json_object_get(o, "state")), host_state_names, HOST_STATE_N);
 
     d->host[h].state = state < 0 ? UNKNOWN : (enum host_state)state;
+    d->host[h].since_wall_ms = json_integer_value(json_object_get(o, "since"));
+    d->host[h].returning = json_is_true(json_object_get(o, "returning"));
     d->host[h].flapping = json_is_true(json_object_get(o, "flapping"));
     d->host[h].flaps = (unsigned)json_integer_value(json_object_get(o, "flaps"));
     d->host[h].flap_start_wall_ms = json_integer_value(json_object_get(o, "flap_start"));
@@ -116,12 +121,15 @@ int state_decode(struct engine_durable *d, const struct names *names, const char
     snprintf(d->identity, sizeof d->identity, "%s", identity);
     d->epoch = (uint64_t)epoch;
     d->mode = (enum mode)mode;
+    if (json_is_string(json_object_get(all, "cause")))
+        snprintf(d->cause, sizeof d->cause, "%s", json_string_value(json_object_get(all, "cause")));
     for (unsigned h = 0; h < names->hosts; h++)
         state_read_host(d, h, json_object_get(json_object_get(all, "hosts"), names->host[h]));
     for (unsigned s = 0; s < names->slots; s++) {
         const json_t *o = json_object_get(json_object_get(all, "slots"), names->slot[s]);
 
         d->slot[s].holder = o ? state_host(json_object_get(o, "holder"), names) : -1;
+        d->slot[s].target = o ? state_host(json_object_get(o, "target"), names) : -1;
         d->slot[s].pinned = json_is_true(json_object_get(o, "pinned"));
         d->slot[s].electorate = (uint64_t)json_integer_value(json_object_get(o, "electorate"));
         d->slot[s].members = o ? state_hosts(json_object_get(o, "members"), names) : ~0ull;

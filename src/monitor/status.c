@@ -166,7 +166,7 @@ static void why_no_writer(const struct engine *e, struct saying *s)
 
 static void why_mode(const struct engine *e, struct saying *s)
 {
-    const char *why = *e->passive_why ? e->passive_why : "an operator's wish";
+    const char *why = *engine_why_passive(e) ? engine_why_passive(e) : "an operator's wish";
 
     if (e->reign != REIGN_YES)
         say(s, "this monitor does not reign: %s", why);

@@ -242,7 +242,7 @@ char *status_json(const struct engine *e, const struct status_conf *s)
     put(&b, o, "mode", json_string(mode_names[e->reign == REIGN_YES ? e->mode : MODE_PASSIVE]));
     put(&b, o, "monitor", json_string(e->conf.monitor));
     put(&b, o, "reigning", json_boolean(e->reign == REIGN_YES));
-    put(&b, o, "passive_why", text(e->passive_why));
+    put(&b, o, "passive_why", text(engine_why_passive(e)));
     put(&b, o, "epoch", json_integer((json_int_t)e->epoch));
     put(&b, o, "health", json_string(health_names[status_health(e)]));
     put(&b, o, "why", why.array);

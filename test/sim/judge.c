@@ -160,7 +160,7 @@ bool judge_whole(struct sim *s, char *why, size_t size)
     const struct engine *e = m < 0 ? NULL : &s->mon[m].e;
 
     if (!e) {
-        snprintf(why, size, "no monitor reigns: %s", s->mon[0].e.passive_why);
+        snprintf(why, size, "no monitor reigns: %s", s->mon[0].e.reign_why);
         return false;
     }
     w = engine_writer(e);

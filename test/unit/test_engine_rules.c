@@ -293,7 +293,7 @@ static void test_new_identity_waits_for_everybody(void **state)
     link_up(0);
     link_up(1);
     assert_int_equal(e.reign, REIGN_WAITING);
-    assert_non_null(strstr(e.passive_why, "db3 does not answer"));
+    assert_non_null(strstr(e.reign_why, "db3 does not answer"));
     link_up(2);
     assert_int_equal(e.reign, REIGN_CLAIMING);
     accept_reign(0);
@@ -314,7 +314,7 @@ static void test_new_identity_stays_passive_beside_another(void **state)
         link_up(h);
     go_on(20000);
     assert_int_equal(e.reign, REIGN_WAITING);
-    assert_non_null(strstr(e.passive_why, "db2 obeys monitor mon2.x"));
+    assert_non_null(strstr(e.reign_why, "db2 obeys monitor mon2.x"));
 }
 
 static void test_new_identity_waits_while_its_name_is_heard(void **state)

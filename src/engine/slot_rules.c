@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * When a slot changes hands, as two tables: of slots that somebody holds and of slots that nobody
+ * holds. What a rule leans on is proven in slots.c. */
+#include "base/clock.h"
+#include "engine/engine_internal.h"
+#include "engine/rules.h"
+
+#include <inttypes.h>
+
+static int holder(const struct engine *e, int s)
+{
+    return e->slot[s].holder;
+}
+
+static enum host_state holder_state(const struct engine *e, int s)
+{
+    return e->host[holder(e, s)].state;
+}
+
+static const struct slot_host *held(const struct engine *e, int s)
+{
+    return &e->slot[s].host[holder(e, s)];
+}
+
+/* ---- conditions of held slots ---- */
+
+static bool released(const struct engine *e, int s)
+{
+    return !held(e, s)->maybe;
+}
+
+static bool silent(const struct engine *e, int s)
+{
+    return !host_live(e, holder(e, s));
+}
+
+static bool releasing(const struct engine *e, int s)
+{
+    return e->slot[s].releasing;
+}
+
+static bool lease_over(const struct engine *e, int s)
+{
+    const struct slot *x = &e->slot[s];
+
+    if (e->network_down || e->now < e->grace_until || e->now < slot_out_at(e, s, holder(e, s)) ||
+        e->now - x->assigned_at < host_lease(e, holder(e, s)) / 2)
+        return false;
+    return silent(e, s) || (x->releasing && x->fence);
+}
+
+static bool passive(const struct engine *e, int s)
+{
+    (void)s;
+    return e->mode == MODE_PASSIVE;
+}
+
+static bool named_other(const struct engine *e, int s)
+{
+    return e->slot[s].target >= 0 && e->slot[s].target != holder(e, s) && !move_on(e, s);
+}
+
+static bool named_fit(const struct engine *e, int s)
+{
+    char why[WHY_LEN];
+
+    return slot_fit(e, s, e->slot[s].target, false, why, sizeof why) && e->move.phase == MOVE_NONE;
+}
+
+static bool taken_out(const struct engine *e, int s)
+{
+    return holder_state(e, s) == ADMIN_OFFLINE;
+}
+
+static bool unfit(const struct engine *e, int s)
+{
+    return holder_state(e, s) != ONLINE && holder_state(e, s) != UNKNOWN;
+}
+
+static bool hands_off(const struct engine *e, int s)
+{
+    (void)s;
+    return e->mode == MODE_MANUAL || e->mode == MODE_WAIT;
+}
+
+static bool dead(const struct engine *e, int s)
+{
+    return holder_state(e, s) == HARD_OFFLINE;
+}
+
+/* Heard again after it was thought dead: it stays, or its checks turn bad again. */
+static bool seen_again(const struct engine *e, int s)
+{
+    int h = holder(e, s);
+
+    return e->now - e->host[h].report_at >= host_lease(e, h) / 4 ||
+           (check_good(e, h, CK_PING) && check_good(e, h, CK_MYSQL));
+}
+
+static bool back(const struct engine *e, int s)
+{
+    return holder_state(e, s) == AWAITING_RECOVERY;
+}
+
+static bool just_given(const struct engine *e, int s)
+{
+    return e->now - e->slot[s].assigned_at < host_lease(e, holder(e, s));
+}
+
+static bool replication_bad(const struct engine *e, int s)
+{
+    return !slot_writable(e, s) &&
+           (holder_state(e, s) == REPLICATION_DELAY || holder_state(e, s) == REPLICATION_FAIL);
+}
+
+static bool balanced(const struct engine *e, int s)
+{
+    return !e->conf.role[e->conf.slot_role[s]].exclusive;
+}
+
+static bool nobody_better(const struct engine *e, int s)
+{
+    unsigned n;
+    int role = e->conf.slot_role[s];
+
+    return e->conf.role[role].last_resort == RESORT_KEEP && balance_least(e, role, s, &n) < 0;
+}
+
+static bool stands_in(const struct engine *e, int s)
+{
+    return !(role_hosts(e, e->conf.slot_role[s]) >> holder(e, s) & 1);
+}
+
+static bool regular_fit(const struct engine *e, int s)
+{
+    unsigned n;
+
+    return balance_least(e, e->conf.slot_role[s], s, &n) >= 0;
+}
+
+static bool opening(const struct engine *e, int s)
+{
+    return slot_writable(e, s) && !e->slot[s].arrived;
+}
+
+static bool too_slow(const struct engine *e, int s)
+{
+    return e->mode == MODE_ACTIVE && e->now - e->slot[s].assigned_at >= e->conf.catch_up_ms &&
+           !silent(e, s) && !move_on(e, s);
+}
+
+/* ---- what is done about them ---- */
+
+static void then_freed(struct engine *e, int s, struct plan *p)
+{
+    slot_free(e, s, "released", false, p);
+}
+
+static void then_freed_silently(struct engine *e, int s, struct plan *p)
+{
+    slot_free(e, s, "its lease is surely over", true, p);
+}
+
+static void then_leave(struct engine *e, int s, struct plan *p)
+{
+    story_begins(e, s, e->now);
+    plan_event(e, p, EVENT_NOTE, holder(e, s), "%s: %s must let go, it is %s", slot_name(e, s),
+               host_name(e, holder(e, s)), host_state_names[holder_state(e, s)]);
+    slot_release(e, s, dead(e, s));
+}
+
+static void then_named(struct engine *e, int s, struct plan *p)
+{
+    plan_event(e, p, EVENT_NOTE, holder(e, s), "%s: goes to %s as the operator said",
+               slot_name(e, s), host_name(e, e->slot[s].target));
+    if (balanced(e, s)) {
+        slot_release(e, s, false);
+        return;
+    }
+    move_begin(e, 0, s, e->slot[s].target);
+    e->slot[s].target = -1;
+}
+
+static void then_regular(struct engine *e, int s, struct plan *p)
+{
+    unsigned n;
+
+    e->slot[s].target = balance_least(e, e->conf.slot_role[s], s, &n);
+    plan_event(e, p, EVENT_NOTE, holder(e, s), "%s: %s stood in, %s is fit again", slot_name(e, s),
+               host_name(e, holder(e, s)), host_name(e, e->slot[s].target));
+    slot_release(e, s, false);
+}
+
+/* It was ordered to take the writable slot and is still not open: somebody else shall. */
+static void then_next(struct engine *e, int s, struct plan *p)
+{
+    struct slot *x = &e->slot[s];
+    int h = x->holder;
+
+    x->assigned_at = e->now;
+    if (x->reach[0]) {
+        plan_event(e, p, EVENT_WARN, h, "could not reach what %s had: goes on without it, %.600s",
+                   host_name(e, x->last), x->reach);
+        x->reach[0] = 0;
+        return;
+    }
+    state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
+    for (unsigned c = 0; c < e->conf.names.hosts; c++) {
+        char why[WHY_LEN];
+
+        if ((int)c != h && slot_fit(e, s, (int)c, false, why, sizeof why))
+            slot_release(e, s, false);
+    }
+}
+
+/* ---- the ends of their sentences ---- */
+
+static void say_out(const struct engine *e, int s, char *out, size_t size)
+{
+    int64_t at = slot_out_at(e, s, holder(e, s));
+
+    if (at == CLOCK_NEVER)
+        snprintf(out, size,
+                 "; on_monitor_loss is keep, so only the operator may say it is dead: "
+                 "move-role --force %s HOST --lost %s",
+                 e->conf.role[e->conf.slot_role[s]].name, host_name(e, holder(e, s)));
+    else
+        snprintf(out, size, "; its lease is surely over in %" PRId64 " ms",
+                 at > e->now ? at - e->now : 0);
+}
+
+static void say_releasing(const struct engine *e, int s, char *out, size_t size)
+{
+    if (silent(e, s))
+        say_out(e, s, out, size);
+    else if (e->slot[s].target >= 0)
+        snprintf(out, size, "; %s shall have it", host_name(e, e->slot[s].target));
+}
+
+static void say_state(const struct engine *e, int s, char *out, size_t size)
+{
+    snprintf(out, size, "%s", host_state_names[holder_state(e, s)]);
+}
+
+static void say_cause(const struct engine *e, int s, char *out, size_t size)
+{
+    (void)s;
+    if (e->passive_why[0])
+        snprintf(out, size, " (%.200s)", e->passive_why);
+}
+
+static void say_problem(const struct engine *e, int s, char *out, size_t size)
+{
+    const char *problem = e->host[holder(e, s)].report.problem;
+
+    if (*problem)
+        snprintf(out, size, ": %.160s", problem);
+}
+
+static const struct rule held_rows[] = {
+    {"released", 0, {released}, STAY, then_freed, "has let go", NULL},
+    {"lease-over", 0, {lease_over}, STAY, then_freed_silently, "its lease is surely over", NULL},
+    {"releasing", 0, {releasing}, STAY, NULL, "is letting go", say_releasing},
+    {"passive-held", 0, {passive}, STAY, NULL, "passive mode: nothing is moved", say_cause},
+    {"named-other",
+     0,
+     {named_other, named_fit},
+     STAY,
+     then_named,
+     "the operator named somebody else",
+     NULL},
+    {"taken-out-leaves", 0, {taken_out}, STAY, then_leave, "was taken out of service", NULL},
+    {"hands-off",
+     0,
+     {unfit, hands_off},
+     STAY,
+     NULL,
+     "stays where it is in this mode although its holder is ",
+     say_state},
+    {"dead-unheard",
+     0,
+     {dead, silent},
+     STAY,
+     NULL,
+     "is HARD_OFFLINE and cannot be told to let go",
+     say_out},
+    {"seen-again", 0, {dead, seen_again}, STAY, NULL, "is heard again, its checks decide", NULL},
+    {"dead-leaves", 0, {dead}, STAY, then_leave, "is HARD_OFFLINE", NULL},
+    {"just-given", 0, {back, just_given}, STAY, NULL, "has just got it", NULL},
+    {"back-leaves", 0, {back}, STAY, then_leave, "is AWAITING_RECOVERY", NULL},
+    {"last-resort-keep",
+     0,
+     {replication_bad, balanced, nobody_better},
+     STAY,
+     NULL,
+     "no host of the role is fit, last_resort is keep: stays although it is ",
+     say_state},
+    {"unfit-leaves", 0, {replication_bad}, STAY, then_leave, "replicates badly", NULL},
+    {"stand-in-leaves", 0, {stands_in, regular_fit}, STAY, then_regular, "stood in", NULL},
+    {"stands-in",
+     0,
+     {stands_in},
+     STAY,
+     NULL,
+     "stands in as the writer, no host of the role is fit (last_resort: writer)",
+     NULL},
+    {"too-slow", 0, {opening, too_slow}, STAY, then_next, "did not open in catch_up_timeout", NULL},
+    {"silent-holder",
+     0,
+     {silent},
+     STAY,
+     NULL,
+     "has it and its agent is not heard: it goes on by the promises of the others",
+     say_out},
+    {"opening",
+     0,
+     {opening},
+     STAY,
+     NULL,
+     "applies what it received, not open for writes yet",
+     say_problem},
+    {"holds", 0, {0}, STAY, NULL, "has it and is ", say_state},
+};
+const struct rules held_rules = {held_rows, ARRAY_LEN(held_rows)};
+
+/* ---- slots that nobody holds as far as this monitor knows ---- */
+
+/* Who says that he holds it, under a running lease; of several the one the journal names. */
+static int claimant(const struct engine *e, int s, unsigned *n)
+{
+    int found = -1;
+
+    *n = 0;
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        const struct report_slot *r = host_live(e, (int)h) ? host_report_slot(e, (int)h, s) : NULL;
+
+        if (!r || r->hold != HOLD_HELD || !r->lease_ms)
+            continue;
+        ++*n;
+        if (found < 0 || (int)h == e->slot[s].journal_holder)
+            found = (int)h;
+    }
+    return found;
+}
+
+static bool claimed(const struct engine *e, int s)
+{
+    unsigned n;
+
+    return claimant(e, s, &n) >= 0;
+}
+
+static bool by_several(const struct engine *e, int s)
+{
+    unsigned n;
+
+    return claimant(e, s, &n) != e->slot[s].journal_holder && n > 1;
+}
+
+static bool careful(const struct engine *e, int s)
+{
+    (void)s;
+    return e->conf.careful_startup && e->mode != MODE_PASSIVE;
+}
+
+static bool journal_differs(const struct engine *e, int s)
+{
+    const struct slot *x = &e->slot[s];
+    unsigned n;
+
+    return x->journal_holder >= 0 && claimant(e, s, &n) != x->journal_holder &&
+           x->host[x->journal_holder].maybe && e->now < slot_out_at(e, s, x->journal_holder);
+}
+
+static bool waiting(const struct engine *e, int s)
+{
+    return e->mode == MODE_WAIT && !e->slot[s].forced;
+}
+
+static bool nobody_fit(const struct engine *e, int s)
+{
+    (void)e;
+    return e->slot[s].choice < 0;
+}
+
+static bool not_clear(const struct engine *e, int s)
+{
+    char why[WHY_LEN];
+
+    return !slot_clear_for(e, s, e->slot[s].choice, why, sizeof why);
+}
+
+static bool gathering(const struct engine *e, int s)
+{
+    return gather_open(e, s, e->slot[s].choice);
+}
+
+static void then_adopt(struct engine *e, int s, struct plan *p)
+{
+    struct slot *x = &e->slot[s];
+    unsigned n;
+    int h = claimant(e, s, &n);
+
+    x->holder = h;
+    x->adopted = true;
+    x->releasing = false;
+    x->journal_holder = -1;
+    plan_event(e, p, EVENT_NOTE, h, "%s: found held by %s, stays there", slot_name(e, s),
+               host_name(e, h));
+    if (e->host[h].state == UNKNOWN || e->host[h].state == AWAITING_RECOVERY)
+        state_set(e, h, ONLINE, "found holding a role", p);
+}
+
+static void then_passive(struct engine *e, int s, struct plan *p)
+{
+    unsigned n;
+
+    (void)claimant(e, s, &n);
+    e->mode = MODE_PASSIVE;
+    snprintf(e->passive_why, sizeof e->passive_why, "%u hosts say they hold %s", n,
+             slot_name(e, s));
+    plan_event(e, p, EVENT_WARN, -1, "switched to passive mode: %s", e->passive_why);
+}
+
+static void then_gather(struct engine *e, int s, struct plan *p)
+{
+    gather_go(e, s, e->slot[s].choice, p);
+}
+
+static void then_give(struct engine *e, int s, struct plan *p)
+{
+    slot_assign(e, s, e->slot[s].choice, p);
+}
+
+static void say_journal(const struct engine *e, int s, char *out, size_t size)
+{
+    const struct slot *x = &e->slot[s];
+
+    snprintf(out, size, "%s, for at most %" PRId64 " ms", host_name(e, x->journal_holder),
+             e->conf.keep ? -1 : x->host[x->journal_holder].out_at - e->now);
+}
+
+static void say_wait(const struct engine *e, int s, char *out, size_t size)
+{
+    int64_t longest = e->conf.wait_for_other_master_ms;
+
+    (void)s;
+    if (longest)
+        snprintf(out, size, "until one master has been ONLINE for %" PRId64 " s", longest / 1000);
+    else
+        snprintf(out, size, "for as long as it takes");
+}
+
+static void say_unfit(const struct engine *e, int s, char *out, size_t size)
+{
+    (void)slot_choose(e, s, out, size);
+}
+
+static void say_unclear(const struct engine *e, int s, char *out, size_t size)
+{
+    (void)slot_clear_for(e, s, e->slot[s].choice, out, size);
+}
+
+static void say_gather(const struct engine *e, int s, char *out, size_t size)
+{
+    gather_waits(e, s, e->slot[s].choice, out, size);
+}
+
+static const struct rule unheld_rows[] = {
+    {"two-holders-careful",
+     0,
+     {claimed, by_several, careful},
+     STAY,
+     then_passive,
+     "several hosts say they hold it",
+     NULL},
+    {"two-holders",
+     0,
+     {claimed, by_several},
+     STAY,
+     NULL,
+     "several hosts say they hold it: none of them gets a lease, until theirs are over",
+     NULL},
+    {"other-may-hold",
+     0,
+     {claimed, journal_differs},
+     STAY,
+     NULL,
+     "a host says it holds it, but so may ",
+     say_journal},
+    {"found-held", 0, {claimed}, STAY, then_adopt, "is found held", NULL},
+    {"passive-unheld", 0, {passive}, STAY, NULL, "passive mode: nothing is given", say_cause},
+    {"wait-mode", 0, {waiting}, STAY, NULL, "wait mode: waits for the other master, ", say_wait},
+    {"nobody-fit", 0, {nobody_fit}, STAY, NULL, "", say_unfit},
+    {"not-clear", 0, {not_clear}, STAY, NULL, "", say_unclear},
+    {"gathering", 0, {gathering}, STAY, then_gather, "", say_gather},
+    {"given", 0, {0}, STAY, then_give, "is given", NULL},
+};
+const struct rules unheld_rules = {unheld_rows, ARRAY_LEN(unheld_rows)};
+
+static bool slot_arrived(const struct engine *e, int s)
+{
+    int h = holder(e, s);
+    const struct report_slot *r = host_live(e, h) ? host_report_slot(e, h, s) : NULL;
+
+    return slot_writable(e, s) ? engine_writer(e) == h : r && r->hold == HOLD_HELD;
+}
+
+static void slot_rule(struct engine *e, int s, const struct rules *all, struct plan *p)
+{
+    const struct rule *r = rule_find(e, all, s, 0);
+
+    rule_note(e, r);
+    if (all == &unheld_rules)
+        rule_sentence(e, r, s, e->slot[s].waiting, sizeof e->slot[s].waiting);
+    if (r->then)
+        r->then(e, s, p);
+}
+
+void slots_work(struct engine *e, struct plan *p)
+{
+    for (int s = 0; s < (int)e->conf.names.slots; s++) {
+        struct slot *x = &e->slot[s];
+
+        if (x->holder >= 0) {
+            x->arrived = x->arrived || x->adopted || slot_arrived(e, s);
+            slot_rule(e, s, &held_rules, p);
+        }
+        if (x->holder < 0) {
+            char why[WHY_LEN];
+
+            x->choice = slot_choose(e, s, why, sizeof why);
+            slot_rule(e, s, &unheld_rules, p);
+        }
+        if (x->holder < 0)
+            continue;
+        x->waiting[0] = 0;
+        electorate_work(e, s);
+        if (x->pinned && x->releasing && x->target < 0)
+            x->pinned = false;
+    }
+    roles_work(e, p);
+    story_told(e, p);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The checks: ping from one raw socket for all hosts; mysql, rep_threads and rep_backlog over one
  * persistent connection to each server. A result is OK, ERROR or UNKNOWN and a sentence; what it
- * means is the engine's business. */
+ * means is the engine's business. And whether anything of ping_ips answers. */
 #include "base/clock.h"
 #include "loop/timer.h"
 #include "monitor/cluster.h"
@@ -35,12 +35,80 @@ static void check_tell(struct watcher *w, enum check check, enum result result, 
 
 /* ---- ping ---- */
 
+static void network_tell(struct cluster *c, bool up, const char *message)
+{
+    struct engine_event ev = {.kind = EV_NETWORK, .network = {up, message}};
+
+    cluster_feed(c, &ev);
+}
+
+static void network_on_reply(struct cluster *c, unsigned i)
+{
+    const char *ip = c->conf->failover.ping_ips[i].text;
+    bool before = c->network.known;
+    char text[WHY_LEN];
+    int64_t silent_ms;
+
+    if (!network_heard(&c->network, clock_boot_ms(), &silent_ms))
+        return;
+    snprintf(text, sizeof text, "%s answers", ip);
+    if (before)
+        snprintf(text, sizeof text, "%s answers again after %" PRId64 " ms", ip, silent_ms);
+    network_tell(c, true, text);
+}
+
+static void network_on_period(uv_timer_t *t)
+{
+    struct cluster *c = t->data;
+    const char *trouble = c->network_trouble;
+    char text[2 * WHY_LEN];
+    int64_t silent_ms;
+
+    if (network_look(&c->network, clock_boot_ms(), &silent_ms)) {
+        snprintf(text, sizeof text, "none of %u ping_ips has answered for %" PRId64 " ms%s%s",
+                 c->network_ips, silent_ms, trouble[0] ? ": " : "", trouble);
+        network_tell(c, false, text);
+    }
+    c->network_trouble[0] = 0;
+    for (unsigned i = 0; i < c->network_ips; i++) {
+        struct err e = {0};
+
+        if (icmp_send(&c->icmp, (struct sockaddr *)&c->network_ip[i],
+                      c->engine_conf.names.hosts + i, &e) < 0)
+            snprintf(c->network_trouble, sizeof c->network_trouble, "%.*s", WHY_LEN - 1, e.msg);
+    }
+}
+
+static void network_start(struct cluster *c)
+{
+    const struct conf_failover *f = &c->conf->failover;
+    const struct conf_check_times *ping = &c->conf->checks[CONF_CHECK_PING];
+
+    if (!f->n_ping_ips)
+        return;
+    c->network_ips =
+        f->n_ping_ips < NETWORK_IPS_MAX ? (unsigned)f->n_ping_ips : (unsigned)NETWORK_IPS_MAX;
+    if (c->network_ips < f->n_ping_ips)
+        log_warn(&c->log, "ping_ips: only the first %u of %zu are asked", c->network_ips,
+                 f->n_ping_ips);
+    for (unsigned i = 0; i < c->network_ips; i++)
+        cluster_address(&f->ping_ips[i], 0, &c->network_ip[i]);
+    network_init(&c->network, clock_boot_ms(), ping->period_ms, ping->timeout_ms);
+    CHECK(uv_timer_init(c->loop, &c->network_timer) == 0);
+    c->network_timer.data = c;
+    closer_add(&c->closer);
+    timer_every(&c->network_timer, ping->period_ms, network_on_period);
+}
+
 static void ping_on_reply(void *owner, unsigned id, int64_t rtt_us)
 {
     struct cluster *c = owner;
+    unsigned hosts = c->engine_conf.names.hosts;
     char text[2 * WHY_LEN];
 
-    if (c->stopping || id >= c->engine_conf.names.hosts)
+    if (!c->stopping && id >= hosts && id - hosts < c->network_ips)
+        network_on_reply(c, id - hosts);
+    if (c->stopping || id >= hosts)
         return;
     c->watcher[id].ping_heard_ms = clock_boot_ms();
     snprintf(text, sizeof text, "OK: answered in %" PRId64 ".%03" PRId64 " ms", rtt_us / 1000,
@@ -277,6 +345,7 @@ int checks_start(struct cluster *c, struct err *e)
         return err_wrap(e, "the ping check (it needs CAP_NET_RAW)");
     c->icmp_on = true;
     closer_add(&c->closer);
+    network_start(c);
     for (unsigned h = 0; h < c->engine_conf.names.hosts; h++) {
         struct watcher *w = &c->watcher[h];
 
@@ -308,6 +377,10 @@ void checks_stop(struct cluster *c)
     if (!c->icmp_on)
         return;
     icmp_stop(&c->icmp, checks_on_icmp);
+    if (c->network_ips) {
+        uv_timer_stop(&c->network_timer);
+        closer_handle(&c->closer, (uv_handle_t *)&c->network_timer);
+    }
     for (unsigned h = 0; h < c->engine_conf.names.hosts; h++) {
         struct watcher *w = &c->watcher[h];
 

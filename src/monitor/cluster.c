@@ -55,9 +55,16 @@ static void perform_event(struct cluster *c, const struct action *a)
     ring_add(&c->ring, clock_wall_ms(), a->level, a->host, a->text);
 }
 
+static void perform_kill_host(struct cluster *c, const struct action *a)
+{
+    if (c->kills_on)
+        kill_host(&c->kills, a->host, c->engine_conf.names.host[a->host], a->code != 0);
+}
+
 static void (*const perform[])(struct cluster *, const struct action *) = {
-    [ACT_PERSIST] = perform_persist, [ACT_BEAT] = perform_beat,     [ACT_ORDER] = perform_order,
-    [ACT_GRANT] = perform_grant,     [ACT_ANSWER] = perform_answer, [ACT_EVENT] = perform_event,
+    [ACT_PERSIST] = perform_persist,     [ACT_BEAT] = perform_beat,     [ACT_ORDER] = perform_order,
+    [ACT_GRANT] = perform_grant,         [ACT_ANSWER] = perform_answer, [ACT_EVENT] = perform_event,
+    [ACT_KILL_HOST] = perform_kill_host,
 };
 
 /* Where it waits: a beat, order or grant takes the place of the one before, which waits for the
@@ -172,6 +179,26 @@ static int cluster_control(struct cluster *c, struct err *e)
     return 0;
 }
 
+static void cluster_on_killed(void *owner, int host, bool ok, const char *message)
+{
+    struct engine_event ev = {.kind = EV_KILLED, .killed = {host, ok, message}};
+
+    cluster_feed(owner, &ev);
+}
+
+static void cluster_kills(struct cluster *c)
+{
+    const char *program = c->conf->failover.kill_host;
+    struct err e = {0};
+
+    if (!program[0])
+        return;
+    if (kill_start(&c->kills, c->loop, program, cluster_on_killed, c, &e) < 0)
+        log_warn(&c->log, "kill_host cannot be run as things are: %s", e.msg);
+    c->kills_on = true;
+    closer_add(&c->closer);
+}
+
 static int cluster_keys(struct cluster *c, struct err *e)
 {
     struct peer_keys keys = {.n = (unsigned)c->conf->n_keys};
@@ -223,6 +250,7 @@ int cluster_start(struct cluster *c, uv_loop_t *loop, struct conf *conf, unsigne
     engine_init(&c->engine, &c->engine_conf);
     if (state_open(c, state_dir, e) < 0 || cluster_control(c, e) < 0)
         return e->code;
+    cluster_kills(c);
     cluster_begin(c, take_over);
     agents_start(c);
     if (checks_start(c, e) < 0)
@@ -248,6 +276,11 @@ static void cluster_on_control(void *owner)
     closer_sub(&((struct cluster *)owner)->closer);
 }
 
+static void cluster_on_kills(void *owner)
+{
+    closer_sub(&((struct cluster *)owner)->closer);
+}
+
 static void cluster_end_timer(struct cluster *c, uv_timer_t *t)
 {
     uv_timer_stop(t);
@@ -260,6 +293,8 @@ void cluster_stop(struct cluster *c, void (*stopped)(struct cluster *c))
     c->stopped = stopped;
     c->closer.owner = c;
     checks_stop(c);
+    if (c->kills_on)
+        kill_stop(&c->kills, cluster_on_kills);
     agents_stop(c);
     if (c->control)
         control_stop(c->control, cluster_on_control);

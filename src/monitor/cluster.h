@@ -4,6 +4,7 @@
  *
  *   agents.c  connections to agents     checks.c  ping, mysql, replication
  *   state.c   journal                   control.c what hamm ctl asks (monitor/control.h)
+ *   kill.c    kill_host (monitor/kill.h)
  */
 #pragma once
 
@@ -14,6 +15,8 @@
 #include "journal/journal.h"
 #include "loop/closer.h"
 #include "monitor/control.h"
+#include "monitor/kill.h"
+#include "monitor/network.h"
 #include "monitor/ring.h"
 #include "monitor/status.h"
 #include "mysql/db.h"
@@ -93,6 +96,13 @@ struct cluster {
     struct icmp icmp;
     bool icmp_on;
     struct watcher watcher[HOSTS_MAX];
+    struct network network; /* only if there are ping_ips */
+    uv_timer_t network_timer;
+    unsigned network_ips;
+    struct sockaddr_storage network_ip[NETWORK_IPS_MAX];
+    char network_trouble[WHY_LEN];
+    struct kills kills;
+    bool kills_on;
     struct wire wire[HOSTS_MAX];
     uv_timer_t wake, tick;
     int64_t ticked_ms;

@@ -9,8 +9,6 @@
 #define NOT_ASKED                                                                                  \
     "is read, but this version doesn't ask it: the next writer gets whatever can still be "        \
     "reached, and what can't is told"
-#define NO_RESORT                                                                                  \
-    "is read, but this version does as with none: where no host is fit, nobody has the address"
 #define ONE_CHANNEL "is read, but this version handles the channel without a name only"
 
 static const struct unacted {
@@ -21,15 +19,10 @@ static const struct unacted {
     {"http.listen", NULL, "is read, but this version serves no HTTP yet"},
     {"roles.*.vip.command", NULL,
      "is read, but this version runs no program yet; it sets the addresses itself"},
-    {"failover.kill_host", NULL, "is read, but this version calls no such program yet"},
-    {"failover.ping_ips", NULL, "is read, but this version pings none of them yet"},
-    {"failover.on_monitor_loss", "keep", "is read, but this version does not act on keep yet"},
     {"failover.data_loss", "never", NOT_ASKED},
     {"failover.data_loss", "allow", NOT_ASKED},
     {"roles.*.failover.data_loss", "never", NOT_ASKED},
     {"roles.*.failover.data_loss", "allow", NOT_ASKED},
-    {"roles.*.last_resort", "writer", NO_RESORT},
-    {"roles.*.last_resort", "keep", NO_RESORT},
     {"mysql.replication.channel", NULL, ONE_CHANNEL},
     {"hosts.*.mysql.replication.channel", NULL, ONE_CHANNEL},
     {"mysql.replication.gtid", "off", "is read, but this version replicates with GTID only"},

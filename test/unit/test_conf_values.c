@@ -224,13 +224,9 @@ static void roles_in_full(void **state)
 
 static void what_is_not_acted_on_is_said(void **state)
 {
-    static const char *const said[] = {":6: mysql.replication.gtid: is read, but",
-                                       ":6: roles.writer.failover.mode: holds for the",
-                                       ":21: roles.writer.vip.command: is read, but",
-                                       ":3: failover.kill_host: is read, but",
-                                       ":3: failover.ping_ips: is read, but",
-                                       ":3: failover.on_monitor_loss: is read, but",
-                                       ":9: http.listen: is read, but"};
+    static const char *const said[] = {
+        ":6: mysql.replication.gtid: is read, but", ":6: roles.writer.failover.mode: holds for the",
+        ":21: roles.writer.vip.command: is read, but", ":9: http.listen: is read, but"};
     struct conf *c =
         parse("cluster: shop\nkey_file: k\nmonitors: { mon1: { address: 10.0.0.1 } }\n"
               "mysql:\n  monitor: { user: m, password: x }\n  agent: { user: a, password: x }\n"
@@ -258,7 +254,6 @@ static void what_is_not_acted_on_deeper_in(void **state)
     static const char *const said[] = {
         ": failover.data_loss: is read, but",
         ": roles.writer.failover.data_loss: is read, but",
-        ": roles.reader.last_resort: is read, but",
         ": hosts.db1.mysql.replication.channel: is read, but",
         ": roles.writer.failover.lease: holds for the whole",
         ": roles.writer.failover.on_monitor_loss: holds for the whole",

@@ -5,6 +5,7 @@
 #include "engine/agent_internal.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 
 struct agent_action *agent_plan_add(struct agent_plan *p, enum agent_action_kind kind)
@@ -13,7 +14,7 @@ struct agent_action *agent_plan_add(struct agent_plan *p, enum agent_action_kind
 
     CHECK(p->n < AGENT_PLAN_MAX);
     act = &p->at[p->n++];
-    memset(act, 0, sizeof *act);
+    memset(act, 0, offsetof(struct agent_action, why) + 1);
     act->kind = kind;
     act->link = act->host = act->slot = act->source = -1;
     return act;
@@ -429,7 +430,7 @@ static void agent_report_slots(const struct agent *a, int64_t now, struct msg_re
 
 void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
 {
-    memset(out, 0, sizeof *out);
+    memset(out, 0, offsetof(struct msg_report, slot));
     out->epoch = a->durable.epoch;
     memcpy(out->obeys, a->durable.monitor, sizeof out->obeys);
     out->heard_ms = a->heard_ms < 0 ? -1 : now - a->heard_ms;
@@ -445,7 +446,7 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->facts = a->facts_known;
     out->mysql_flavour = a->facts.mysql_flavour;
     out->read_only = a->facts.read_only;
-    memcpy(out->gtid, a->facts.gtid, sizeof out->gtid);
+    memcpy(out->gtid, a->facts.gtid, strlen(a->facts.gtid) + 1);
     memcpy(out->source_host, a->facts.source_host, sizeof out->source_host);
     out->source_port = a->facts.source_port;
     out->source = a->facts_known ? a->facts.source : -1;

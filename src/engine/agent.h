@@ -163,8 +163,8 @@ struct agent_action {
     const char *reach; /* JOB_DRAIN; "" none; lives until the next step */
     bool loud;         /* AA_SAY: a warning */
     struct msg_ask ask;
-    struct msg_promise promise;
     char why[WHY_LEN];
+    struct msg_promise promise;
 };
 
 struct agent_plan {

@@ -36,22 +36,31 @@ void plan_event(struct engine *e, struct plan *p, enum event_level level, int ho
     va_end(ap);
 }
 
+static void init_hosts(struct engine *e)
+{
+    hostset writers = 0;
+
+    for (unsigned r = 0; r < e->conf.roles; r++) {
+        for (unsigned i = 0; i < e->conf.role[r].hosts; i++)
+            e->regular[r] |= 1ull << e->conf.role[r].host[i];
+        if (e->conf.role[r].writable)
+            writers = e->regular[r];
+    }
+    for (unsigned r = 0; r < e->conf.roles; r++) {
+        bool stand_in = !e->conf.role[r].exclusive && e->conf.role[r].last_resort == RESORT_WRITER;
+
+        e->candidates[r] = e->regular[r] | (stand_in ? writers : 0);
+    }
+}
+
 hostset role_hosts(const struct engine *e, int role)
 {
-    hostset all = 0;
-
-    for (unsigned i = 0; i < e->conf.role[role].hosts; i++)
-        all |= 1ull << e->conf.role[role].host[i];
-    return all;
+    return e->regular[role];
 }
 
 hostset role_candidates(const struct engine *e, int role)
 {
-    int s = engine_active_slot(e);
-
-    if (e->conf.role[role].exclusive || e->conf.role[role].last_resort != RESORT_WRITER || s < 0)
-        return role_hosts(e, role);
-    return role_hosts(e, role) | role_hosts(e, e->conf.slot_role[s]);
+    return e->candidates[role];
 }
 
 int engine_active_slot(const struct engine *e)
@@ -107,6 +116,7 @@ void engine_init(struct engine *e, const struct engine_conf *conf)
     e->conf = *conf;
     e->mode = conf->mode;
     e->writer_seen = -1;
+    init_hosts(e);
     for (unsigned h = 0; h < HOSTS_MAX; h++)
         e->host[h].lag_ms = -1;
     for (unsigned s = 0; s < SLOTS_MAX; s++)
@@ -114,9 +124,25 @@ void engine_init(struct engine *e, const struct engine_conf *conf)
             e->slot[s].choice = -1;
 }
 
+/* Zero but for what there is: compares byte by byte. */
+static void durable_clear(const struct engine *e, struct engine_durable *d)
+{
+    memset(d, 0, offsetof(struct engine_durable, host));
+    memset(d->host, 0, e->conf.names.hosts * sizeof d->host[0]);
+    memset(d->slot, 0, e->conf.names.slots * sizeof d->slot[0]);
+}
+
+static bool durable_same(const struct engine *e, const struct engine_durable *a,
+                         const struct engine_durable *b)
+{
+    return memcmp(a, b, offsetof(struct engine_durable, host)) == 0 &&
+           memcmp(a->host, b->host, e->conf.names.hosts * sizeof a->host[0]) == 0 &&
+           memcmp(a->slot, b->slot, e->conf.names.slots * sizeof a->slot[0]) == 0;
+}
+
 void engine_durable_of(const struct engine *e, struct engine_durable *d)
 {
-    memset(d, 0, sizeof *d);
+    durable_clear(e, d);
     memcpy(d->identity, e->identity, sizeof d->identity);
     d->epoch = e->epoch;
     d->mode = e->mode;
@@ -219,6 +245,17 @@ static void engine_on_link(struct engine *e, const struct engine_event *ev, stru
     }
 }
 
+/* Reports are big and mostly empty. */
+static void report_copy(struct msg_report *to, const struct msg_report *from)
+{
+    memcpy(to, from, offsetof(struct msg_report, slot) + from->n * sizeof from->slot[0]);
+    memcpy(&to->mysqld, &from->mysqld,
+           offsetof(struct msg_report, gtid) - offsetof(struct msg_report, mysqld));
+    memcpy(to->gtid, from->gtid, strlen(from->gtid) + 1);
+    memcpy(to->source_host, from->source_host,
+           sizeof *from - offsetof(struct msg_report, source_host));
+}
+
 static void engine_on_report(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     const struct msg_report *r = ev->agent.report;
@@ -236,7 +273,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
         trap_restart(e, h, CK_PING);
         trap_restart(e, h, CK_MYSQL);
     }
-    x->report = *r;
+    report_copy(&x->report, r);
     x->report_at = e->now;
     if (r->facts)
         x->facts_at = e->now;
@@ -304,10 +341,10 @@ static void engine_persist(struct engine *e, struct plan *p)
     if (e->reign != REIGN_YES && e->reign != REIGN_CLAIMING)
         return;
     engine_durable_of(e, &now);
-    if (!e->persist_due && memcmp(&now, &e->last, sizeof now) == 0)
+    if (!e->persist_due && durable_same(e, &now, &e->last))
         return;
     e->persist_due = false;
-    e->last = now;
+    engine_durable_of(e, &e->last);
     plan_add(p, ACT_PERSIST)->after = ++e->persisted;
 }
 

@@ -70,8 +70,8 @@ struct engine_conf {
     enum mode mode;              /* at a first start */
 };
 
-/* What the journal keeps: written before the orders it covers. Plain data; the shell writes it by
- * name. */
+/* What the journal keeps: written before the orders it covers. Plain data, of hosts and slots as
+ * many as there are; the shell writes it by name. */
 struct engine_durable {
     char identity[IDENTITY_LEN];
     uint64_t epoch;
@@ -295,6 +295,8 @@ enum reign { REIGN_WAITING, REIGN_CLAIMING, REIGN_YES, REIGN_DEPOSED };
 
 struct engine {
     struct engine_conf conf;
+    hostset regular[ROLES_MAX],
+        candidates[ROLES_MAX]; /* of roles; candidates: who may stand in too */
     char identity[IDENTITY_LEN], fresh_identity[IDENTITY_LEN];
     uint64_t epoch;
     enum reign reign;

@@ -77,7 +77,7 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
             o->follow = promoted ? FOLLOW_NONE : o->follow;
             o->source = promoted ? -1 : o->source;
         }
-        if (promoted)
+        if (promoted && e->slot[s].reach[0])
             snprintf(o->reach, sizeof o->reach, "%s", e->slot[s].reach);
         return;
     }
@@ -104,7 +104,7 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
 
 static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
 {
-    memset(o, 0, sizeof *o);
+    memset(o, 0, offsetof(struct msg_order, reach) + 1);
     o->epoch = e->epoch;
     memcpy(o->monitor, e->identity, sizeof o->monitor);
     o->start_id = e->host[h].report.start_id;
@@ -125,6 +125,14 @@ static bool order_same(const struct msg_order *a, const struct msg_order *b)
 {
     return a->hold == b->hold && a->follow == b->follow && a->source == b->source &&
            a->start_id == b->start_id && strcmp(a->reach, b->reach) == 0 && a->fence >= b->fence;
+}
+
+/* Only what is used of `from`; the rest of `to` is zero. */
+static void order_copy(struct msg_order *to, const struct msg_order *from)
+{
+    memset(to, 0, sizeof *to);
+    memcpy(to, from, offsetof(struct msg_order, reach));
+    memcpy(to->reach, from->reach, strlen(from->reach));
 }
 
 static void order_send(struct engine *e, int h, struct plan *p)
@@ -174,7 +182,7 @@ static void order_one(struct engine *e, int h, int w, struct plan *p)
         trap_restart(e, h, CK_REP_BACKLOG);
     }
     o.serial = e->epoch << 32 | ++e->serial;
-    x->order = o;
+    order_copy(&x->order, &o);
     x->reorder = false;
     x->order_after = e->persisted;
     for (unsigned s = 0; s < e->conf.names.slots; s++)

@@ -33,6 +33,12 @@ static void trap_verdict(struct engine *e, int h, enum check c, bool good, struc
     cs->good = good;
 }
 
+static void trap_message(struct check_state *cs, const char *text)
+{
+    if (strcmp(cs->message, text) != 0)
+        snprintf(cs->message, sizeof cs->message, "%s", text);
+}
+
 void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     int h = ev->check.host;
@@ -44,11 +50,10 @@ void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p
     if (w >= 0 && e->slot[w].holder == h && (c == CK_REP_THREADS || c == CK_REP_BACKLOG) &&
         ev->check.result == RESULT_ERROR) {
         cs->last = RESULT_UNKNOWN;
-        snprintf(cs->message, sizeof cs->message,
-                 "UNKNOWN: it holds the writer role, follows nobody");
+        trap_message(cs, "UNKNOWN: it holds the writer role, follows nobody");
         return;
     }
-    snprintf(cs->message, sizeof cs->message, "%s", ev->check.message ? ev->check.message : "");
+    trap_message(cs, ev->check.message ? ev->check.message : "");
     if (c == CK_REP_BACKLOG)
         e->host[h].lag_ms = ev->check.lag_ms;
     if (ev->check.result == RESULT_OK) {

@@ -7,6 +7,7 @@
 #include "conf/keygen.h"
 #include "ctl/ctl.h"
 #include "monitor/monitor.h"
+#include "monitor/replay.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,6 +84,8 @@ static const struct command {
      ctl_main, NULL},
     {"check", "-c FILE", "say whether a configuration is right", check_main, check_help},
     {"keygen", "", "make a cluster key", keygen_main, keygen_help},
+    {"replay", "[--verbose] [--from TIME] [--until TIME] FILE...",
+     "run what a monitor recorded through its rules again", replay_main, replay_help},
 };
 static const size_t n_commands = sizeof commands / sizeof *commands;
 

@@ -135,6 +135,7 @@ void cluster_feed(struct cluster *c, struct engine_event *ev)
     ev->now_ms = clock_boot_ms();
     ev->wall_ms = clock_wall_ms();
     engine_step(&c->engine, ev, &c->plan);
+    record_step(c->record, ev, &c->engine, &c->plan);
     for (unsigned i = 0; i < c->plan.n; i++)
         cluster_perform(c, &c->plan.at[i]);
     c->busy = false;
@@ -210,6 +211,24 @@ static int cluster_keys(struct cluster *c, struct err *e)
     return c->tls ? 0 : e->code;
 }
 
+static void cluster_on_record(void *owner, bool bad, const char *text)
+{
+    struct cluster *c = owner;
+
+    log_at(bad ? LOG_WARN : LOG_NOTE, &c->log, "%s", text);
+}
+
+static void cluster_record(struct cluster *c, const char *state_dir)
+{
+    const char *monitor = c->conf->monitors[c->self].name;
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/%s.%s.monitor.inputs",
+             state_dir ? state_dir : c->conf->state_dir, c->conf->cluster, monitor);
+    c->record = record_start(c->loop, path, c->conf->cluster, monitor, &record_daemon, &c->engine,
+                             cluster_on_record, c);
+}
+
 static void cluster_begin(struct cluster *c, bool take_over)
 {
     struct engine_event ev = {.kind = EV_START};
@@ -251,6 +270,7 @@ int cluster_start(struct cluster *c, uv_loop_t *loop, struct conf *conf, unsigne
     if (state_open(c, state_dir, e) < 0 || cluster_control(c, e) < 0)
         return e->code;
     cluster_kills(c);
+    cluster_record(c, state_dir);
     cluster_begin(c, take_over);
     agents_start(c);
     if (checks_start(c, e) < 0)
@@ -299,6 +319,7 @@ void cluster_stop(struct cluster *c, void (*stopped)(struct cluster *c))
     if (c->control)
         control_stop(c->control, cluster_on_control);
     state_close(c);
+    record_stop(c->record, &c->closer);
     cluster_end_timer(c, &c->wake);
     cluster_end_timer(c, &c->tick);
     cluster_end_timer(c, &c->journal_retry);

@@ -17,6 +17,7 @@
 #include "monitor/control.h"
 #include "monitor/kill.h"
 #include "monitor/network.h"
+#include "monitor/record.h"
 #include "monitor/ring.h"
 #include "monitor/status.h"
 #include "mysql/db.h"
@@ -74,6 +75,7 @@ struct cluster {
     struct engine engine;
     struct plan plan;
     bool busy, stopping;
+    struct record *record; /* NULL: it could not be started */
     struct net_tls *tls;
     struct ring ring;
     struct control *control;

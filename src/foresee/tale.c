@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * The answer of what-if: the story of a copy, how it ends, and what was assumed. */
+#include "foresee/foresee_internal.h"
+
+#include "gtid/gtid.h"
+
+#include <stdarg.h>
+
+enum { STORY_MS = 600000 };
+
+struct text {
+    char *to;
+    size_t n, size;
+};
+
+static void add(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void add(struct text *t, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(t->n < t->size ? t->to + t->n : NULL, t->n < t->size ? t->size - t->n : 0, fmt,
+                  ap);
+    va_end(ap);
+    t->n += n > 0 ? (size_t)n : 0;
+}
+
+/* ---- how it ends ---- */
+
+static int after_writer(const struct foresee *f, int w)
+{
+    for (unsigned h = 0; w >= 0 && h < foresee_hosts(f); h++)
+        if (host_shows(f, (int)h, w) && server_answers(f, (int)h) && !f->node[h].server.read_only)
+            return (int)h;
+    return -1;
+}
+
+static void after_roles(const struct foresee *f, struct text *t, int *writer)
+{
+    const struct engine_conf *c = &f->conf.engine;
+
+    for (unsigned r = 0; r < c->roles; r++) {
+        unsigned n = 0;
+
+        add(t, "%s%s", r ? "; " : "", c->role[r].name);
+        for (unsigned s = 0; s < c->names.slots; s++)
+            for (unsigned h = 0; c->slot_role[s] == (int)r && h < foresee_hosts(f); h++)
+                if (host_shows(f, (int)h, (int)s)) {
+                    add(t, " %s", foresee_host(f, (int)h));
+                    n++;
+                    if (c->role[r].writable)
+                        *writer = after_writer(f, (int)s);
+                }
+        if (!n)
+            add(t, " nobody");
+        else if (c->role[r].writable && *writer < 0)
+            add(t, " (not open for writes)");
+    }
+}
+
+/* Transactions on other servers that the writer doesn't have. */
+static void after_lost(const struct foresee *f, int w, struct text *t)
+{
+    struct agent_facts mine, other;
+    struct gtid_set a, b, diff;
+    struct err ignored = {0};
+    bool any = false;
+    char text[200];
+
+    if (w < 0)
+        return;
+    server_facts(f, w, &mine);
+    for (unsigned h = 0; h < foresee_hosts(f); h++) {
+        enum gtid_flavour how = mine.mysql_flavour ? GTID_MYSQL : GTID_MARIADB_STATE;
+
+        server_facts(f, (int)h, &other);
+        if ((int)h == w || gtid_parse(other.gtid, how, &a, &ignored) < 0 ||
+            gtid_parse(mine.gtid, how, &b, &ignored) < 0 || gtid_subtract(&a, &b, &diff) < 0 ||
+            gtid_empty(&diff))
+            continue;
+        gtid_format(&diff, text, sizeof text);
+        add(t, "\n  only on %s: %s", foresee_host(f, (int)h), text);
+        any = true;
+    }
+    if (!any)
+        add(t, "\n  no transaction is known to be lost");
+}
+
+size_t foresee_after(const struct foresee *f, char *to, size_t size)
+{
+    const struct engine_conf *c = &f->conf.engine;
+    struct text t = {to, 0, size};
+    int writer = -1;
+
+    after_roles(f, &t, &writer);
+    for (unsigned h = 0; h < foresee_hosts(f); h++) {
+        if (f->e.host[h].state == ONLINE)
+            continue;
+        add(&t, "\n  %s is %s", foresee_host(f, (int)h), host_state_names[f->e.host[h].state]);
+        if (f->e.host[h].extra[0])
+            add(&t, ": it alone has %s", f->e.host[h].extra);
+    }
+    for (unsigned s = 0; s < c->names.slots; s++)
+        if (f->e.slot[s].holder < 0 && f->e.slot[s].waiting[0])
+            add(&t, "\n  %s waits: %s", c->names.slot[s], f->e.slot[s].waiting);
+    after_lost(f, writer, &t);
+    if (!f->monitor_up)
+        add(&t, "\n  no monitor runs: what it knew last is told");
+    if (f->broken)
+        add(&t, "\n  TWO HOSTS HELD ONE ADDRESS: please report this story");
+    return t.n;
+}
+
+/* ---- the tale ---- */
+
+static void tale_on_line(void *owner, const struct foresee_line *line)
+{
+    struct tale *t = owner;
+
+    if (t->n == TALE_LINES) {
+        t->cut = true;
+        return;
+    }
+    t->line[t->n].at_ms = line->at_ms;
+    t->line[t->n].kind = line->kind;
+    snprintf(t->line[t->n].text, sizeof t->line[t->n].text, "%s", line->text);
+    t->line[t->n].host[0] = (char)line->host; /* a name after the run */
+    t->n++;
+}
+
+void foresee_what_if(struct foresee *f, const struct foresee_conf *c, const struct engine *now,
+                     const struct faults *faults, struct tale *t)
+{
+    struct text said = {t->said, 0, sizeof t->said};
+
+    memset(t, 0, sizeof *t);
+    for (unsigned i = 0; i < faults->n; i++) {
+        if (i)
+            add(&said, " then ");
+        if (faults->at[i].after_ms)
+            add(&said, "%lld ms ", (long long)faults->at[i].after_ms);
+        add(&said, "%s", faults->at[i].said);
+    }
+    foresee_copy(f, c, now, tale_on_line, t);
+    foresee_faults(f, faults);
+    t->cut = !foresee_run_out(f, STORY_MS) || t->cut;
+    for (unsigned i = 0; i < t->n; i++) {
+        int h = (signed char)t->line[i].host[0];
+
+        snprintf(t->line[i].host, NAME_LEN, "%s", h < 0 ? "" : foresee_host(f, h));
+    }
+    (void)foresee_after(f, t->after, sizeof t->after);
+    snprintf(t->assumed, sizeof t->assumed,
+             "assumed: a message takes %lld ms, the journal %lld ms, a job on a server %lld ms, "
+             "asking the network %lld ms; no more writes than there are; servers start with "
+             "read_only and skip_slave_start",
+             (long long)c->message_ms, (long long)c->disk_ms, (long long)c->job_ms,
+             (long long)c->probe_ms);
+}
+
+size_t tale_format(const struct tale *t, char *to, size_t size)
+{
+    struct text out = {to, 0, size};
+
+    add(&out, "what if: %s   (nothing is changed; virtual time from now)\n", t->said);
+    for (unsigned i = 0; i < t->n; i++)
+        add(&out, "%8lld.%03d s  %s\n", (long long)(t->line[i].at_ms / 1000),
+            (int)(t->line[i].at_ms % 1000), t->line[i].text);
+    if (!t->n)
+        add(&out, "   nothing happens\n");
+    if (t->cut)
+        add(&out, "   ... more happens than can be told\n");
+    add(&out, "After that: %s\n%s\n", t->after, t->assumed);
+    return out.n;
+}

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Stories: text files with events and what must come of them. README.md has the format.
+file(GLOB scenario_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/scenario/*.c)
+file(GLOB scenario_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/scenario/*.scn)
+add_executable(test_scenario ${scenario_sources})
+target_link_libraries(test_scenario foresee)
+foreach(file ${scenario_files})
+    get_filename_component(name ${file} NAME_WE)
+    add_test(NAME scenario/${name} COMMAND test_scenario ${file})
+endforeach()

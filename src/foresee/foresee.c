@@ -110,7 +110,7 @@ static void foresee_do(struct foresee *f, const struct foresee_due *d)
         host_on_due(f, d);
         break;
     case DUE_JOB:
-        job_on_due(f, d->a, d->n);
+        server_job_on_due(f, d->a, d->n);
         break;
     case DUE_REACHED:
         break; /* what servers_replicate waits for */

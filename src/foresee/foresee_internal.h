@@ -67,9 +67,9 @@ bool server_merge(const struct foresee_server *v, char *to, const char *from);
 void servers_replicate(struct foresee *f);
 void server_start(struct foresee *f, int h);
 void server_kill(struct foresee *f, int h, const char *how);
-void job_start(struct foresee *f, int h, const struct agent_action *act);
-void job_cancel(struct foresee *f, int h);
-void job_on_due(struct foresee *f, int h, int32_t id);
+void server_job_start(struct foresee *f, int h, const struct agent_action *act);
+void server_job_cancel(struct foresee *f, int h);
+void server_job_on_due(struct foresee *f, int h, int32_t id);
 
 /* hosts.c */
 void host_conf(const struct foresee *f, int h, struct agent_conf *out);

@@ -170,10 +170,10 @@ static void host_perform(struct foresee *f, int h, const struct agent_action *ac
         x->gate[act->slot].shown = false;
         return;
     case AA_JOB:
-        job_start(f, h, act);
+        server_job_start(f, h, act);
         return;
     case AA_JOB_CANCEL:
-        job_cancel(f, h);
+        server_job_cancel(f, h);
         return;
     case AA_KILL_MYSQLD:
         server_kill(f, h, "is killed by its agent");

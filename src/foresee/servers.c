@@ -235,7 +235,7 @@ static bool job_is_done(struct foresee *f, int h, struct foresee_job *j)
     }
 }
 
-void job_on_due(struct foresee *f, int h, int32_t id)
+void server_job_on_due(struct foresee *f, int h, int32_t id)
 {
     static const char *const name[JOB_N] = {[JOB_READ_ONLY] = "making the server read-only",
                                             [JOB_DRAIN] = "applying what was received",
@@ -269,7 +269,7 @@ void job_on_due(struct foresee *f, int h, int32_t id)
     }
 }
 
-void job_start(struct foresee *f, int h, const struct agent_action *act)
+void server_job_start(struct foresee *f, int h, const struct agent_action *act)
 {
     struct foresee_job *j = &f->node[h].job;
 
@@ -283,7 +283,7 @@ void job_start(struct foresee *f, int h, const struct agent_action *act)
     foresee_push(f, f->conf.job_ms, DUE_JOB, h, 0, j->id);
 }
 
-void job_cancel(struct foresee *f, int h)
+void server_job_cancel(struct foresee *f, int h)
 {
     struct foresee_job *j = &f->node[h].job;
 

@@ -157,7 +157,32 @@ static int cluster_order(void *owner, const struct engine_command *command, stru
     return 0;
 }
 
-static const struct control_ops control_ops = {.order = cluster_order};
+static void cluster_on_whatif(void *owner, uint64_t id, const char *text)
+{
+    struct cluster *c = owner;
+
+    if (c->control && !c->stopping)
+        control_answer(c->control, id, text ? 0 : 1, false,
+                       text ? text : "ERROR: the story is too long");
+    closer_sub(&c->closer);
+}
+
+static int cluster_what_if(void *owner, uint64_t id, const struct faults *faults, bool json,
+                           struct err *why)
+{
+    static struct foresee_conf world; /* too big for the stack */
+    struct cluster *c = owner;
+
+    cluster_world(c, &world);
+    c->whatif.owner = c;
+    c->whatif.done = cluster_on_whatif;
+    if (whatif_begin(&c->whatif, c->loop, id, &c->engine, &world, faults, json, why))
+        return why->code;
+    closer_add(&c->closer);
+    return 0;
+}
+
+static const struct control_ops control_ops = {.order = cluster_order, .what_if = cluster_what_if};
 
 static int cluster_control(struct cluster *c, struct err *e)
 {
@@ -269,8 +294,8 @@ int cluster_start(struct cluster *c, uv_loop_t *loop, struct conf *conf, unsigne
     engine_init(&c->engine, &c->engine_conf);
     if (state_open(c, state_dir, e) < 0 || cluster_control(c, e) < 0)
         return e->code;
-    cluster_kills(c);
     cluster_record(c, state_dir);
+    cluster_kills(c);
     cluster_begin(c, take_over);
     agents_start(c);
     if (checks_start(c, e) < 0)

@@ -20,6 +20,7 @@
 #include "monitor/record.h"
 #include "monitor/ring.h"
 #include "monitor/status.h"
+#include "monitor/whatif.h"
 #include "mysql/db.h"
 #include "net/icmp.h"
 #include "net/peer.h"
@@ -79,6 +80,7 @@ struct cluster {
     struct net_tls *tls;
     struct ring ring;
     struct control *control;
+    struct whatif whatif;
 
     struct journal *journal;
     struct engine_durable durable;
@@ -127,6 +129,8 @@ void cluster_release(struct cluster *c);
 
 /* setup.c */
 int cluster_setup(struct cluster *c, struct err *e) MUST_CHECK;
+/* What the configuration says to the world of what-if; the engine's part is the engine's own. */
+void cluster_world(const struct cluster *c, struct foresee_conf *out);
 void cluster_address(const struct conf_addr *a, unsigned port, struct sockaddr_storage *to);
 
 /* state.c: struct engine_durable as JSON, by name, so that the file may change between starts */

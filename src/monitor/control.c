@@ -24,7 +24,8 @@ enum {
     CONTROL_SWEEP_MS = 10000,
     FOLLOWER_QUEUE_MAX = 256 * 1024, /* a follower with more than that waiting is too slow */
     HISTORY_MAX = 640 * 1024,        /* bytes of past events in one answer; the older ones go */
-    EVENT_FRAME = 160,               /* what a line has besides its text, and more */
+    EXPLAIN_MAX = 256 * 1024,
+    EVENT_FRAME = 160, /* what a line has besides its text, and more */
 };
 
 struct guest {
@@ -150,11 +151,10 @@ static void reply_events(struct guest *g, const struct msg_command *m, const str
 
 /* --- commands ------------------------------------------------------------------------------- */
 
-static void take_order(struct guest *g, uint64_t ctl_id, const struct engine_command *order)
+/* A place for something that is answered later; 0: none is free, that was answered. */
+static uint64_t take_later(struct guest *g, uint64_t ctl_id)
 {
     struct control *c = g->control;
-    struct engine_command mine = *order;
-    struct err why = {0};
     unsigned i;
 
     for (i = 0; i < CONTROL_ORDERS_MAX && c->order[i].id; i++)
@@ -162,17 +162,55 @@ static void take_order(struct guest *g, uint64_t ctl_id, const struct engine_com
     if (i == CONTROL_ORDERS_MAX) {
         reply(g, ctl_id, 1, false,
               "ERROR: the monitor is busy with as many commands as it takes at a time; try again");
-        return;
+        return 0;
     }
-    mine.id = ++c->last_id;
-    c->order[i].id = mine.id;
+    c->order[i].id = ++c->last_id;
     c->order[i].guest = g;
     c->order[i].ctl_id = ctl_id;
-    if (!c->ops->order(c->owner, &mine, &why))
-        return;
-    c->order[i].id = 0;
-    err_wrap(&why, "ERROR");
-    reply(g, ctl_id, 1, false, why.msg);
+    return c->last_id;
+}
+
+static void refuse_later(struct guest *g, uint64_t id, struct err *why)
+{
+    err_wrap(why, "ERROR");
+    control_answer(g->control, id, 1, false, why->msg);
+}
+
+static void take_order(struct guest *g, uint64_t ctl_id, const struct engine_command *order)
+{
+    struct control *c = g->control;
+    struct engine_command mine = *order;
+    struct err why = {0};
+
+    mine.id = take_later(g, ctl_id);
+    if (mine.id && c->ops->order(c->owner, &mine, &why))
+        refuse_later(g, mine.id, &why);
+}
+
+static void take_what_if(struct guest *g, const struct msg_command *m, const struct words *w)
+{
+    struct control *c = g->control;
+    struct err why = {0};
+    uint64_t id = take_later(g, m->id);
+
+    if (id && c->ops->what_if(c->owner, id, w->faults, m->json, &why))
+        refuse_later(g, id, &why);
+}
+
+static void reply_explain(struct guest *g, uint64_t id, const struct words *w)
+{
+    const struct engine *e = g->control->with.engine;
+    char *text = malloc(EXPLAIN_MAX);
+
+    if (text && w->role >= 0)
+        engine_explain_role(e, w->role, text, EXPLAIN_MAX);
+    else if (text && w->host >= 0)
+        engine_explain_host(e, w->host, text, EXPLAIN_MAX);
+    else if (text)
+        engine_explain_cluster(e, text, EXPLAIN_MAX);
+    if (text && *text)
+        text[strlen(text) - 1] = 0; /* ctl ends the last line */
+    reply_made(g, id, text);
 }
 
 static void take_command(struct guest *g, const struct msg_command *m)
@@ -180,10 +218,11 @@ static void take_command(struct guest *g, const struct msg_command *m)
     const struct control_with *with = &g->control->with;
     const struct engine *engine = with->engine;
     static const char *const modes[MODE_N] = {"ACTIVE", "MANUAL", "PASSIVE", "WAIT"};
+    static struct faults faults; /* too big for the stack */
     struct words w;
     struct err e = {0};
 
-    if (words_parse(&w, m, &engine->conf, with->status, &e)) {
+    if (words_parse(&w, &faults, m, &engine->conf, with->status, &e)) {
         err_wrap(&e, "ERROR");
         reply(g, m->id, 2, false, e.msg);
         return;
@@ -209,6 +248,12 @@ static void take_command(struct guest *g, const struct msg_command *m)
         break;
     case WORDS_EVENTS:
         reply_events(g, m, &w);
+        break;
+    case WORDS_EXPLAIN:
+        reply_explain(g, m->id, &w);
+        break;
+    case WORDS_WHAT_IF:
+        take_what_if(g, m, &w);
         break;
     case WORDS_ORDER:
         take_order(g, m->id, &w.order);

@@ -15,6 +15,7 @@
 #include <uv.h>
 
 struct control;
+struct faults;
 struct ring;
 struct status_conf;
 struct net_tls;
@@ -35,6 +36,9 @@ struct control_ops {
     /* An order, checked as far as words go (the names exist); c->id is for control_answer, which
      * may be called from here. Not 0: it cannot be taken now, control answers with `why`. */
     int (*order)(void *owner, const struct engine_command *c, struct err *why);
+    /* What would happen then? Answered by control_answer, perhaps much later; else as above. */
+    int (*what_if)(void *owner, uint64_t id, const struct faults *faults, bool json,
+                   struct err *why);
 };
 
 /* NULL and a sentence. */

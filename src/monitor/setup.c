@@ -93,14 +93,33 @@ static void setup_failover(struct cluster *c, struct engine_conf *ec)
     ec->switchover_budget_ms = writer->switchover_budget_ms;
 }
 
+static const enum conf_check checks[CK_N] = {
+    [CK_PING] = CONF_CHECK_PING,
+    [CK_MYSQL] = CONF_CHECK_MYSQL,
+    [CK_REP_THREADS] = CONF_CHECK_REP_THREADS,
+    [CK_REP_BACKLOG] = CONF_CHECK_REP_BACKLOG,
+};
+
+void cluster_world(const struct cluster *c, struct foresee_conf *out)
+{
+    static const enum monitor_loss loss[] = {
+        [CONF_LOSS_PROMISE] = LOSS_PROMISE,
+        [CONF_LOSS_KEEP] = LOSS_KEEP,
+        [CONF_LOSS_FENCE] = LOSS_FENCE,
+    };
+    const struct conf *conf = c->conf;
+
+    foresee_conf_of(out, &c->engine.conf);
+    for (int k = 0; k < CK_N; k++) {
+        out->check[k].period_ms = conf->checks[checks[k]].period_ms;
+        out->check[k].timeout_ms = conf->checks[checks[k]].timeout_ms;
+    }
+    out->on_monitor_loss = loss[conf->failover.on_monitor_loss];
+    out->kill_hung_mysqld = conf->failover.kill_hung_mysqld;
+}
+
 int cluster_setup(struct cluster *c, struct err *e)
 {
-    static const enum conf_check checks[CK_N] = {
-        [CK_PING] = CONF_CHECK_PING,
-        [CK_MYSQL] = CONF_CHECK_MYSQL,
-        [CK_REP_THREADS] = CONF_CHECK_REP_THREADS,
-        [CK_REP_BACKLOG] = CONF_CHECK_REP_BACKLOG,
-    };
     struct engine_conf *ec = &c->engine_conf;
 
     if (setup_names(c, &ec->names, e) < 0)

@@ -14,6 +14,7 @@ struct parse {
     struct words *out;
     const struct engine_conf *conf;
     const struct status_conf *status;
+    struct faults *faults;
     struct err *e;
 };
 
@@ -168,6 +169,27 @@ static int parse_set_ip(struct parse *p)
     return rc ? rc : host_of(p, p->args->arg[1], &p->out->order.host);
 }
 
+static int parse_explain(struct parse *p)
+{
+    const char *name = p->args->n ? p->args->arg[0] : NULL;
+
+    p->out->kind = WORDS_EXPLAIN;
+    if (!name || !role_of(p, name, &p->out->role) || !host_of(p, name, &p->out->host))
+        return 0;
+    return err_set(p->e, -EINVAL,
+                   "\"%.64s\" is neither a host nor a role; hamm ctl status shows "
+                   "both",
+                   name);
+}
+
+static int parse_what_if(struct parse *p)
+{
+    p->out->kind = WORDS_WHAT_IF;
+    p->faults->n = 0;
+    p->out->faults = p->faults;
+    return faults_parse(p->faults, p->conf, p->args->n, p->args->arg, p->e);
+}
+
 static int parse(struct parse *p)
 {
     struct words *out = p->out;
@@ -187,6 +209,10 @@ static int parse(struct parse *p)
         out->follow = p->args->follow;
         out->last = p->args->last;
         return 0;
+    case COMMAND_EXPLAIN:
+        return parse_explain(p);
+    case COMMAND_WHAT_IF:
+        return parse_what_if(p);
     case COMMAND_CHECKS:
         return parse_checks(p);
     case COMMAND_MODE:
@@ -212,12 +238,13 @@ static int parse(struct parse *p)
     CHECK(false);
 }
 
-int words_parse(struct words *out, const struct msg_command *m, const struct engine_conf *conf,
-                const struct status_conf *status, struct err *e)
+int words_parse(struct words *out, struct faults *faults, const struct msg_command *m,
+                const struct engine_conf *conf, const struct status_conf *status, struct err *e)
 {
-    struct words in = {.host = -1, .check = -1};
+    struct words in = {.host = -1, .check = -1, .role = -1};
     struct command_args args;
-    struct parse p = {.args = &args, .out = &in, .conf = conf, .status = status, .e = e};
+    struct parse p = {
+        .args = &args, .out = &in, .conf = conf, .status = status, .faults = faults, .e = e};
 
     in.order = (struct engine_command){.host = -1, .role = -1, .slot = -1, .lost = -1};
     if (command_parse(&args, m, e) || parse(&p))

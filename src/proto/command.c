@@ -26,6 +26,16 @@ const struct command commands[COMMAND_N] = {
     [COMMAND_EVENTS] = {"events", "[-f] [-n N]",
                         "the last N events (20); -f: and those to come, until Ctrl-C", 0, 0,
                         "-f -n "},
+    [COMMAND_EXPLAIN] =
+        {"explain", "[HOST|ROLE]",
+         "why it is as it is: the rules that hold, what each other candidate lacks, "
+         "what is waited for and until when",
+         0, 1, ""},
+    [COMMAND_WHAT_IF] = {"what-if", "FAULT...",
+                         "what would happen and why, for example: kill db1, cut db1, hang db1, lag "
+                         "db3 120s, stop-agent db1, stop-monitor, kill db1 then 10s start db1; "
+                         "changes nothing",
+                         1, WORDS_MAX - 1, NULL},
     [COMMAND_SET_ACTIVE] = {"set-active", "", "the same as mode active", 0, 0, ""},
     [COMMAND_SET_MANUAL] = {"set-manual", "", "the same as mode manual", 0, 0, ""},
     [COMMAND_SET_PASSIVE] = {"set-passive", "", "the same as mode passive", 0, 0, ""},
@@ -105,7 +115,7 @@ int command_parse(struct command_args *out, const struct msg_command *m, struct 
         return err_set(e, -EINVAL, "unknown command \"%.64s\"; hamm ctl --help lists them", word);
     c = &commands[a.kind];
     for (unsigned i = 1; i < m->n; i++) {
-        if (m->word[i][0] != '-')
+        if (m->word[i][0] != '-' || !c->options)
             a.arg[a.n++] = m->word[i];
         else if (option(&a, m, &i, e))
             return e->code;

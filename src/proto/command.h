@@ -17,6 +17,8 @@ enum command_kind {
     COMMAND_SET_IP,
     COMMAND_PING,
     COMMAND_EVENTS,
+    COMMAND_EXPLAIN,
+    COMMAND_WHAT_IF,
     COMMAND_SET_ACTIVE, /* MMM's words for `mode` */
     COMMAND_SET_MANUAL,
     COMMAND_SET_PASSIVE,
@@ -27,7 +29,7 @@ struct command {
     const char *name, *takes; /* "move-role" "[--force [--lost OLD]] ROLE HOST" */
     const char *does;
     unsigned least, most; /* words besides options */
-    const char *options;  /* each followed by a space */
+    const char *options;  /* each followed by a space; NULL: every word is the command's own */
 };
 extern const struct command commands[COMMAND_N];
 

@@ -20,6 +20,7 @@ static struct status_conf status;
 static char writer_ips[2][ADDR_LEN] = {"10.77.0.100/24", "fd00::100/64"};
 static char reader_ips[1][ADDR_LEN] = {"10.77.0.103/24"};
 static struct words w;
+static struct faults faults;
 static struct err err;
 
 static int setup(void **state)
@@ -51,7 +52,7 @@ static int parse(const char *line)
     strcpy(copy, line);
     for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
         strcpy(m.word[m.n++], word);
-    return words_parse(&w, &m, &conf, &status, &err);
+    return words_parse(&w, &faults, &m, &conf, &status, &err);
 }
 
 static void is(const char *line, enum words_kind kind)
@@ -92,6 +93,27 @@ static void reading(void **state)
     assert_true(w.follow);
     is("events -n 99999", WORDS_EVENTS);
     assert_int_equal(w.last, RING_MAX);
+}
+
+static void questions(void **state)
+{
+    (void)state;
+    is("explain", WORDS_EXPLAIN);
+    assert_int_equal(w.role, -1);
+    assert_int_equal(w.host, -1);
+    is("explain db2", WORDS_EXPLAIN);
+    assert_int_equal(w.host, 1);
+    is("explain reader", WORDS_EXPLAIN);
+    assert_int_equal(w.role, 1);
+    wrong("explain db9", "\"db9\" is neither a host nor a role; hamm ctl status shows both");
+    is("what-if kill db1 then 10s start db1", WORDS_WHAT_IF);
+    assert_ptr_equal(w.faults, &faults);
+    assert_int_equal(faults.n, 2);
+    assert_int_equal(faults.at[1].after_ms, 10000);
+    is("what_if move-role --force --lost db1 writer db2", WORDS_WHAT_IF);
+    assert_true(faults.at[0].command.force);
+    assert_int_equal(parse("what-if kill db9"), -EINVAL);
+    assert_int_equal(parse("what-if"), -EINVAL);
 }
 
 static void orders(void **state)
@@ -238,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading),
+        cmocka_unit_test(questions),
         cmocka_unit_test(orders),
         cmocka_unit_test(mistakes),
         cmocka_unit_test(long_texts_are_cut),

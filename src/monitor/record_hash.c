@@ -58,18 +58,28 @@ static void add_grant(uint64_t *h, const struct msg_grant *g)
     }
 }
 
-/* As it lies in memory: the engine compares it so, too. */
+static void add_words(uint64_t *h, const void *data, size_t size)
+{
+    uint64_t word;
+
+    for (size_t i = 0; i < size; i += sizeof word) {
+        memcpy(&word, (const char *)data + i, sizeof word);
+        add(h, word);
+    }
+}
+
+/* As it lies in memory, as far as there are hosts and slots: the engine compares it so, too. */
 static void add_durable(uint64_t *h, const struct engine *e)
 {
     struct engine_durable d;
-    uint64_t word;
 
-    _Static_assert(sizeof d % sizeof word == 0, "whole words");
+    _Static_assert(offsetof(struct engine_durable, host) % 8 == 0 && sizeof d.host[0] % 8 == 0 &&
+                       sizeof d.slot[0] % 8 == 0,
+                   "whole words");
     engine_durable_of(e, &d);
-    for (size_t i = 0; i < sizeof d; i += sizeof word) {
-        memcpy(&word, (const char *)&d + i, sizeof word);
-        add(h, word);
-    }
+    add_words(h, &d, offsetof(struct engine_durable, host));
+    add_words(h, d.host, e->conf.names.hosts * sizeof d.host[0]);
+    add_words(h, d.slot, e->conf.names.slots * sizeof d.slot[0]);
 }
 
 uint64_t record_hash_plan(const struct engine *e, const struct plan *p)

@@ -56,23 +56,24 @@ static void explain_rule(const struct engine *e, struct page *to, const struct r
 
 /* ---- one slot ---- */
 
-static void explain_candidate(const struct engine *e, struct page *to, int s, int h)
+static void explain_candidate(const struct engine *e, struct page *to, int s, int h,
+                              const char *prefix)
 {
     const struct host *x = &e->host[h];
     char why[WHY_LEN];
 
     if (!slot_fit(e, s, h, false, why, sizeof why))
-        line(to, "  %s cannot get it: %s%s", host_name(e, h), why,
+        line(to, "  %s%s cannot get it: %s%s", prefix, host_name(e, h), why,
              x->state == REPLICATION_FAIL && slot_writable(e, s) && host_live(e, h)
                  ? "; only the operator could force it (move-role --force)"
                  : "");
     else if (!slot_clear_for(e, s, h, why, sizeof why))
-        line(to, "  %s is fit, but cannot get it yet: %s", host_name(e, h), why);
+        line(to, "  %s%s is fit, but cannot get it yet: %s", prefix, host_name(e, h), why);
     else if (slot_writable(e, s) && x->lag_ms >= 0)
-        line(to, "  %s could take it: %s, %" PRId64 " s behind", host_name(e, h),
+        line(to, "  %s%s could take it: %s, %" PRId64 " s behind", prefix, host_name(e, h),
              host_state_names[x->state], x->lag_ms / 1000);
     else
-        line(to, "  %s could take it: %s", host_name(e, h), host_state_names[x->state]);
+        line(to, "  %s%s could take it: %s", prefix, host_name(e, h), host_state_names[x->state]);
 }
 
 static void explain_move(const struct engine *e, struct page *to, int s)
@@ -106,7 +107,7 @@ static void explain_slot(const struct engine *e, struct page *to, int s)
     explain_rule(e, to, x->holder < 0 ? &unheld_rules : &held_rules, s, 0);
     for (int h = 0; h < (int)e->conf.names.hosts; h++)
         if (h != x->holder && all >> h & 1)
-            explain_candidate(e, to, s, h);
+            explain_candidate(e, to, s, h, "");
 }
 
 /* ---- one host ---- */
@@ -203,7 +204,7 @@ void engine_explain_host(const struct engine *e, int h, char *out, size_t size)
         if (e->slot[s].holder == h)
             line(&to, "  holds %s", slot_name(e, s));
         else if (role_candidates(e, e->conf.slot_role[s]) >> h & 1 && slot_writable(e, s))
-            explain_candidate(e, &to, s, h);
+            explain_candidate(e, &to, s, h, "writer: ");
     }
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The shell of the agents and the kernel under them: gates that close by themselves. */
+ * The shell of the agents. */
 #include "sim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MS = 1000, NFT_LATE_US = 8 * MS, PATIENCE_MS = 3000 };
+enum { PATIENCE_MS = 3000 };
 
 static struct agent_plan plan;
 static struct agent_conf conf_of[HOSTS];
@@ -20,58 +20,33 @@ static unsigned notes;
 
 void agents_conf(struct sim *s)
 {
-    static const char *const name[SLOTS] = {"writer", "reader/1", "reader/2"};
-
-    for (int h = 0; h < (int)s->hosts; h++) {
+    for (int h = 0; h < (int)s->c.hosts; h++) {
         struct agent_conf *c = &conf_of[h];
 
         memset(c, 0, sizeof *c);
         c->self = h;
-        c->hosts = s->hosts;
-        c->slots = SLOTS;
-        for (int i = 0; i < SLOTS; i++) {
-            snprintf(c->slot[i].name, SLOT_LEN, "%s", name[i]);
+        c->hosts = s->c.hosts;
+        c->slots = s->c.slots;
+        for (int i = 0; i < (int)s->c.slots; i++) {
+            if (i)
+                snprintf(c->slot[i].name, SLOT_LEN, "reader/%d", i);
+            else
+                snprintf(c->slot[i].name, SLOT_LEN, "writer");
             c->slot[i].writable = i == 0;
-            c->slot[i].candidates = (1ull << (i ? s->hosts : s->candidates)) - 1;
+            c->slot[i].candidates = (1ull << (i ? s->c.hosts : s->c.candidates)) - 1;
         }
-        c->lease_ms = s->lease_ms;
-        c->gate = s->gate;
-        c->on_monitor_loss = LOSS_PROMISE;
+        c->lease_ms = s->c.lease_ms;
+        c->gate = s->c.gate;
+        c->on_monitor_loss = s->c.loss;
         c->kill_hung_mysqld = true;
         c->catch_up_ms = 10000;
     }
 }
 
-bool kernel_open(const struct sim *s, int h, int slot)
-{
-    const struct kernel_slot *k = &s->host[h].kernel[slot];
-
-    return s->proc[h].on && k->shown && k->until > s->now;
-}
-
-static void note_add(enum agent_event_kind kind, int slot)
+void agent_note(enum agent_event_kind kind, int slot)
 {
     CHECK(notes < ARRAY_LEN(note));
     note[notes++] = (struct note){kind, slot};
-}
-
-static void kernel_gate(struct sim *s, int h, const struct agent_action *act)
-{
-    struct kernel_slot *k = &s->host[h].kernel[act->slot];
-    int64_t left = act->until_ms - sim_local_ms(s, h);
-
-    if (left <= 0 || (s->host[h].gate_bad_until > s->now && sim_chance(s, 300))) {
-        k->until = 0;
-        note_add(AE_GATE_FAILED, act->slot);
-        return;
-    }
-    if (s->gate == GATE_LIFETIME) {
-        if (left >= 1000) /* whole seconds, and the kernel may be late */
-            k->until = sim_true_us(s, h, sim_local_ms(s, h) + left / 1000 * 1000) +
-                       sim_between(s, 0, 1000 * MS);
-        return;
-    }
-    k->until = sim_true_us(s, h, act->until_ms) + sim_between(s, 0, NFT_LATE_US);
 }
 
 static void disk_on_done(struct sim *s, int h, int b, uint64_t life, void *data)
@@ -120,10 +95,18 @@ static void agent_probe(struct sim *s, int h, int slot)
     struct input *in = input_new(IN_PROBED);
 
     in->slot = slot;
-    for (int o = 0; o < (int)s->hosts; o++)
+    for (int o = 0; o < (int)s->c.hosts; o++)
         if (o != h && kernel_open(s, o, slot) && net_path(s, h, o) && net_path(s, o, h))
             in->ok = true;
     proc_input_in(s, sim_between(s, 80 * MS, 200 * MS), h, in);
+}
+
+static void mysqld_back(struct sim *s, int h, int b, uint64_t n, void *data)
+{
+    (void)b;
+    (void)n;
+    (void)data;
+    server_start(s, h, true);
 }
 
 static void agent_perform(struct sim *s, int h, const struct agent_action *act)
@@ -173,8 +156,12 @@ static void agent_perform(struct sim *s, int h, const struct agent_action *act)
         return;
     case AA_SHOW:
         x->kernel[act->slot].shown = true;
+        if (!act->slot)
+            client_write(s);
         return;
     case AA_HIDE:
+        if (!act->slot)
+            client_write(s); /* the last one that comes through */
         x->kernel[act->slot] = (struct kernel_slot){0};
         return;
     case AA_JOB:
@@ -185,19 +172,12 @@ static void agent_perform(struct sim *s, int h, const struct agent_action *act)
         return;
     case AA_KILL_MYSQLD:
         server_kill(s, h);
+        sim_in(s, sim_between(s, 500 * MS, 3000 * MS), mysqld_back, h, 0, 0, NULL);
         return;
     case AA_SAY:
-        sim_say(s, "  %s: %s", proc_name(s, h), act->why);
+        sim_say(s, "  %s: %s", proc_name(h), act->why);
         return;
     }
-}
-
-static void mysqld_back(struct sim *s, int h, int b, uint64_t n, void *data)
-{
-    (void)b;
-    (void)n;
-    (void)data;
-    server_start(s, h, true);
 }
 
 static void agent_feed(struct sim *s, int h, struct agent_event *ev)
@@ -205,25 +185,23 @@ static void agent_feed(struct sim *s, int h, struct agent_event *ev)
     struct node *x = &s->host[h];
 
     ev->now_ms = sim_local_ms(s, h);
+    s->steps++;
     agent_step(&x->a, ev, &plan);
-    for (unsigned i = 0; i < plan.n; i++) {
+    for (unsigned i = 0; i < plan.n; i++)
         agent_perform(s, h, &plan.at[i]);
-        if (plan.at[i].kind == AA_KILL_MYSQLD)
-            sim_in(s, sim_between(s, 500 * MS, 3000 * MS), mysqld_back, h, 0, 0, NULL);
-    }
     if (s->opt.trace)
         for (unsigned i = 0; i < plan.n; i++)
-            sim_say(s, "    %s action %d slot %d job %d until %lld", proc_name(s, h),
-                    plan.at[i].kind, plan.at[i].slot, plan.at[i].job,
-                    (long long)plan.at[i].until_ms);
+            sim_say(s, "    %s action %d slot %d job %d until %lld", proc_name(h), plan.at[i].kind,
+                    plan.at[i].slot, plan.at[i].job, (long long)plan.at[i].until_ms);
 }
 
-/* Time first, then the event, then what happened while its plan was performed. */
+/* Time first, then the event, then what happened while its plan was performed.
+ */
 static void agent_feed_all(struct sim *s, int h, struct agent_event *ev)
 {
     struct node *x = &s->host[h];
 
-    if (ev->kind != AE_START && ev->kind != AE_TIME &&
+    if (ev->kind != AE_START && ev->kind != AE_TIME && ev->kind != AE_JUMP &&
         sim_local_ms(s, h) >= agent_deadline(&x->a)) {
         struct agent_event late = {.kind = AE_TIME};
 
@@ -238,8 +216,11 @@ static void agent_feed_all(struct sim *s, int h, struct agent_event *ev)
         agent_feed(s, h, &ev2);
     }
     notes = 0;
-    if (!x->listening && (agent_may_listen(&x->a) || sim_local_ms(s, h) >= x->listen_at))
+    if (!x->listening && (agent_may_listen(&x->a) || sim_local_ms(s, h) >= x->listen_at)) {
         x->listening = true;
+        net_wake(s, h);
+    }
+    judge_host(s, h);
     proc_timer(s, h, agent_deadline(&x->a));
 }
 
@@ -331,7 +312,9 @@ void agent_handle(struct sim *s, int h, const struct input *in)
     case IN_SLOT:
         ev.kind = (enum agent_event_kind)in->state;
         ev.slot.slot = in->slot;
-        ev.slot.why = in->state == AE_FOREIGN ? "another machine answers" : "taken off by hand";
+        ev.slot.why = in->state == AE_FOREIGN   ? "another machine answers"
+                      : in->state == AE_REMOVED ? "taken off by hand"
+                                                : "the gate could not be set";
         break;
     case IN_JUMP:
         ev.kind = AE_JUMP;
@@ -348,25 +331,25 @@ void agent_boot(struct sim *s, int h)
 {
     struct node *x = &s->host[h];
     struct proc *p = &s->proc[h];
-    struct agent_record *record = x->has_record ? &x->record : NULL;
+    struct agent_record *record = x->has_record && !x->jumped ? &x->record : NULL;
     static struct agent_record copy;
     struct agent_event ev = {.kind = AE_START};
     struct input *in;
 
-    if (p->alive || !p->on)
+    if (p->alive || !p->on || p->paused)
         return;
     p->alive = true;
-    p->frozen = false;
+    p->frozen = p->stalled = false;
     p->life++;
     p->timer_at = 0;
     x->job = (struct job){.id = x->job.id + 1, .ended = x->job.ended + 1};
-    x->listening = false;
+    x->listening = x->jumped = false;
     x->listen_at = sim_local_ms(s, h) + PATIENCE_MS;
-    sim_say(s, "%s: agent starts%s", proc_name(s, h), record ? "" : ", no record");
+    sim_say(s, "%s: agent starts%s", proc_name(h), record ? "" : ", no record");
     if (record)
         copy = *record;
     agent_init(&x->a, &conf_of[h]);
-    ev.start.start_id = p->life * 8 + (uint64_t)h + 1;
+    ev.start.start_id = p->life * 16 + (uint64_t)h + 1;
     ev.start.uptime_s = sim_local_ms(s, h) / 1000;
     ev.start.record = record ? &copy : NULL;
     ev.start.durable = x->has_durable ? &x->durable : NULL;
@@ -375,39 +358,17 @@ void agent_boot(struct sim *s, int h)
     in->state = x->server.up ? MYSQLD_UP : MYSQLD_DEAD;
     in->n = x->server.up ? (uint64_t)x->server.pid : 0;
     proc_input_in(s, sim_between(s, MS, 30 * MS), h, in);
+    net_wake(s, h);
 }
 
 void agent_kill(struct sim *s, int h)
 {
     if (!s->proc[h].alive)
         return;
-    sim_say(s, "%s: agent is killed", proc_name(s, h));
-    s->proc[h].alive = s->proc[h].frozen = false;
+    sim_say(s, "%s: agent is killed", proc_name(h));
+    s->proc[h].alive = s->proc[h].frozen = s->proc[h].stalled = false;
     s->proc[h].life++;
     proc_forget(s, h);
     job_orphan(s, h);
     net_died(s, h, false);
-}
-
-void host_off(struct sim *s, int h)
-{
-    struct node *x = &s->host[h];
-
-    sim_say(s, "%s: the machine is off", proc_name(s, h));
-    s->proc[h].on = false; /* nobody is told */
-    s->proc[h].boot++;
-    agent_kill(s, h);
-    net_died(s, h, true);
-    server_kill(s, h);
-    memset(x->kernel, 0, sizeof x->kernel);
-    memset(&x->record, 0, sizeof x->record);
-    x->has_record = false;
-}
-
-void host_on(struct sim *s, int h)
-{
-    s->proc[h].on = true;
-    s->clock_off[h] =
-        sim_between(s, 1000, 20000) * 1000 - s->now - s->now * s->clock_ppm[h] / 1000000;
-    sim_say(s, "%s: the machine boots", proc_name(s, h));
 }

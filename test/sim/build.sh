@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Builds only the simulator: build.sh SOURCE_TREE OUTPUT [compiler flags]
-set -e
+set -eu
 tree=$1 out=$2
 shift 2
-exec cc -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -D_GNU_SOURCE "$@" \
-    -I"$tree/src" -I"$tree/test/sim" \
+limits=$(mktemp -d)
+trap 'rm -rf "$limits"' EXIT
+sh "$tree/test/sim/limits.sh" "$tree" "$limits"
+cc -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -D_GNU_SOURCE "$@" \
+    -I"$limits" -I"$tree/src" -I"$tree/test/sim" \
     -o "$out" "$tree"/test/sim/*.c "$tree"/src/engine/*.c "$tree"/src/gtid/*.c "$tree"/src/base/*.c

@@ -1,104 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Faults begin and end; and the operator, who sets hosts online and, when all is calm, repairs what
- * is the operator's to repair. */
+ * Faults begin and end. */
 #include "sim.h"
 
-#include <stdio.h>
 #include <string.h>
-
-enum { MS = 1000, S = 1000 * MS };
-
-/* ---- the operator ---- */
-
-static void command_role(struct sim *s, enum verb verb, int host, enum mode mode, int lost,
-                         int role)
-{
-    int m = monitor_reigning(s);
-    struct input *in;
-    static uint64_t id;
-
-    if (m < 0)
-        return;
-    in = input_new(IN_COMMAND);
-    in->command = (struct engine_command){.id = ++id,
-                                          .verb = verb,
-                                          .mode = mode,
-                                          .host = host,
-                                          .lost = lost,
-                                          .force = lost >= 0,
-                                          .role = role};
-    proc_input(s, HOSTS + m, in);
-}
-
-static void command(struct sim *s, enum verb verb, int host, enum mode mode, int lost)
-{
-    command_role(s, verb, host, mode, lost, 0);
-}
-
-/* Some slot waits because of a machine that is off, which only the operator knows to be dead. */
-static void operator_declares_dead(struct sim *s, const struct engine *e)
-{
-    for (int i = 0; i < SLOTS; i++)
-        for (int h = 0; h < (int)s->hosts; h++) {
-            if (e->slot[i].holder >= 0 || s->proc[h].on || !e->slot[i].host[h].maybe)
-                continue;
-            for (int to = 0; to < (int)(i ? s->hosts : s->candidates); to++)
-                if (s->proc[to].alive) {
-                    command_role(s, VERB_MOVE_ROLE, to, 0, h, i ? 1 : 0);
-                    return;
-                }
-        }
-}
-
-static void operator_repairs(struct sim *s, const struct engine *e)
-{
-    int w = engine_writer(e);
-
-    if (e->mode != MODE_ACTIVE)
-        command(s, VERB_MODE, -1, MODE_ACTIVE, -1);
-    for (int h = 0; h < (int)s->hosts; h++) {
-        if (e->host[h].state == ADMIN_OFFLINE && s->proc[h].alive)
-            command(s, VERB_SET_ONLINE, h, 0, -1);
-        if (w >= 0 && h != w && e->host[h].extra[0] && e->host[h].state == REPLICATION_FAIL &&
-            s->host[h].server.up) {
-            sim_say(s, "operator: rebuilds %s from %s", proc_name(s, h), proc_name(s, w));
-            server_rebuild(s, h, w);
-        }
-        if (!s->host[h].server.up && s->proc[h].on)
-            server_start(s, h, true);
-    }
-    if (s->now > s->calm_at + 20 * (int64_t)S)
-        operator_declares_dead(s, e);
-}
-
-static void operator_on_loop(struct sim *s, int a, int b, uint64_t n, void *data)
-{
-    int m = monitor_reigning(s);
-
-    (void)a;
-    (void)b;
-    (void)n;
-    (void)data;
-    sim_in(s, 1 * S, operator_on_loop, 0, 0, 0, NULL);
-    if (m < 0) {
-        if (s->now > s->calm_at + 20 * (int64_t)S && s->proc[HOSTS].alive &&
-            !s->mon[0].take_over) { /* somebody will never answer */
-            sim_say(s, "operator: hamm monitor --take-over");
-            s->mon[0].take_over = true;
-            monitor_kill(s, 0);
-            monitor_boot(s, 0);
-        }
-        return;
-    }
-    for (int h = 0; h < (int)s->hosts; h++)
-        if (s->mon[m].e.host[h].state == AWAITING_RECOVERY &&
-            s->mon[m].e.now - s->mon[m].e.host[h].state_since > 3000 && monitor_reigning(s) == m)
-            command(s, VERB_SET_ONLINE, h, 0, -1);
-    if (s->now > s->calm_at + 3 * (int64_t)S && monitor_reigning(s) == m)
-        operator_repairs(s, &s->mon[m].e);
-}
-
-/* ---- beginnings and ends ---- */
 
 static void cut_both(struct sim *s, int a, int b, int64_t len)
 {
@@ -108,87 +12,89 @@ static void cut_both(struct sim *s, int a, int b, int64_t len)
 
 static int partner_of_writer(const struct sim *s)
 {
-    for (int h = 0; h < (int)s->candidates; h++)
+    for (int h = 0; h < (int)s->c.candidates; h++)
         if (h != s->writer0)
             return h;
     return 0;
 }
 
-static void fault_on_machine(struct sim *s, struct fault *f)
+static void say_mode(struct sim *s, enum mode mode)
 {
-    int a = f->a;
-
-    switch (f->kind) {
-    case F_KILL_AGENT:
-        agent_kill(s, a);
-        if (s->kind == KIND_STORM && f->b == 0)
-            s->host[a].has_record = false;
-        return;
-    case F_FREEZE_AGENT:
-    case F_FREEZE_MONITOR:
-        proc_freeze(s, a);
-        return;
-    case F_KILL_MONITOR:
-        monitor_kill(s, a - HOSTS);
-        return;
-    case F_WIPE_MONITOR:
-        monitor_kill(s, a - HOSTS);
-        s->mon[a - HOSTS].has_disk = false;
-        return;
-    case F_SECOND_MONITOR:
-        s->proc[HOSTS + 1].on = true;
-        monitor_boot(s, 1);
-        return;
-    case F_REBOOT:
-        if (a < 0)
-            a = f->a = partner_of_writer(s);
-        if (s->proc[a].on)
-            host_off(s, a);
-        return;
-    case F_KILL_MYSQLD:
-        server_kill(s, a);
-        return;
-    case F_HANG_MYSQLD:
-        s->host[a].server.hung_until = s->now + f->len;
-        return;
-    case F_LAG:
-        s->host[a].server.stall_until = s->now + f->len;
-        return;
-    case F_JOBS:
-        s->host[a].jobs_bad_until = s->now + f->len;
-        return;
-    case F_GATE:
-        s->host[a].gate_bad_until = s->now + f->len;
-        return;
-    case F_DISK:
-        s->proc[a].disk_stall_until = s->now + f->len / 4;
-        return;
-    default:
-        return;
-    }
+    operator_says(s, &(struct engine_command){.verb = VERB_MODE, .mode = mode});
 }
 
-static void fault_of_address(struct sim *s, const struct fault *f)
+static void say_move(struct sim *s, int to, bool force, int lost)
 {
-    struct input *in = input_new(f->kind == F_JUMP ? IN_JUMP : IN_SLOT);
+    operator_says(s, &(struct engine_command){
+                         .verb = VERB_MOVE_ROLE, .host = to, .force = force, .lost = lost});
+}
 
-    in->state = sim_chance(s, 500) ? AE_REMOVED : AE_FOREIGN;
-    in->n = 5000;
-    if (f->kind == F_SLOT_EVENT && in->state == AE_REMOVED)
-        s->host[f->a].kernel[0].shown = false;
+static void network_is(struct sim *s, int proc, bool up)
+{
+    struct input *in = input_new(IN_NETWORK);
+
+    s->mon[proc - HOSTS].network_down = !up;
+    in->ok = up;
+    proc_input(s, proc, in);
+}
+
+/* Is every agent reached while this goes on? An operator who takes over while
+ * the old monitor may live must reach them all: one that only the old monitor
+ * reaches would be granted leases on. And an old copy of the journal doesn't
+ * know of a holder that went on alone since. */
+static bool all_quiet(const struct sim *s, const struct fault *f)
+{
+    for (unsigned i = 0; i < s->c.faults; i++) {
+        const struct fault *g = &s->c.fault[i];
+
+        if (g != f && g->kind != F_SECOND_MONITOR && g->at < f->at + 3 * (int64_t)SECOND &&
+            g->at + g->len + s->pace > f->at)
+            return false;
+    }
+    return true;
+}
+
+static void journal_lost(struct sim *s, const struct fault *f)
+{
+    struct mon *x = &s->mon[f->a - HOSTS];
+
+    monitor_kill(s, f->a - HOSTS);
+    if (f->kind == F_WIPE_MONITOR)
+        x->has_disk = false;
+    else if (x->copies && all_quiet(s, f))
+        x->disk = x->copy[(uint64_t)f->arg % (x->copies < COPIES ? x->copies : COPIES)];
+}
+
+static void agent_dies(struct sim *s, const struct fault *f)
+{
+    agent_kill(s, f->a);
+    if (s->c.kind == KIND_STORM && f->b == 0)
+        s->host[f->a].has_record = false;
+}
+
+/* The machine is dead, surely; the operator says so when the monitor has
+ * noticed. */
+static void lost_on_time(struct sim *s, int to, int lost, uint64_t n, void *data)
+{
+    (void)n;
+    (void)data;
+    if (!s->proc[lost].on)
+        say_move(s, to, true, lost);
+}
+
+static void slot_event(struct sim *s, const struct fault *f)
+{
+    struct input *in = input_new(IN_SLOT);
+
+    in->state = f->kind == F_REMOVED ? AE_REMOVED : AE_FOREIGN;
+    in->slot = (int)f->arg;
+    if (f->kind == F_REMOVED)
+        s->host[f->a].kernel[f->arg].shown = false;
     proc_input(s, f->a, in);
 }
 
-static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
+static void fault_of_network(struct sim *s, const struct fault *f)
 {
-    struct fault *f = &s->fault[i];
-    char text[160];
-
-    (void)b;
-    (void)n;
-    (void)data;
-    fault_text(s, f, text, sizeof text);
-    sim_say(s, "FAULT %d: %s", i, text);
     switch (f->kind) {
     case F_CUT_BOTH:
         cut_both(s, f->a, f->b, f->len);
@@ -206,29 +112,161 @@ static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
         return;
     case F_SLOW:
         s->slow_until[f->a][f->b] = s->now + f->len;
-        s->slow_us[f->a][f->b] = (int32_t)sim_between(s, 50 * MS, 2500 * MS);
-        return;
-    case F_MOVE:
-        command(s, VERB_MOVE_ROLE, f->a, 0, -1);
-        return;
-    case F_MODE:
-        command(s, VERB_MODE, -1, (enum mode)f->b, -1);
-        return;
-    case F_OFFLINE:
-        command(s, VERB_SET_OFFLINE, f->a, 0, -1);
-        return;
-    case F_SLOT_EVENT:
-    case F_JUMP:
-        fault_of_address(s, f);
+        s->slow_us[f->a][f->b] = f->arg;
         return;
     default:
-        fault_on_machine(s, f);
+        network_is(s, f->a, false);
+        return;
     }
+}
+
+static void fault_of_operator(struct sim *s, struct fault *f)
+{
+    switch (f->kind) {
+    case F_MOVE:
+    case F_FORCE:
+        say_move(s, f->a, f->kind == F_FORCE, -1);
+        return;
+    case F_LOST:
+        if (s->proc[f->b].on)
+            host_off(s, f->b);
+        sim_in(s, f->len / 2, lost_on_time, f->a, f->b, 0, NULL);
+        return;
+    case F_SET_IP:
+        say_mode(s, MODE_PASSIVE);
+        operator_says(
+            s, &(struct engine_command){.verb = VERB_SET_IP, .host = f->a, .slot = (int)f->arg});
+        return;
+    case F_MODE:
+        say_mode(s, (enum mode)f->arg);
+        return;
+    case F_OFFLINE:
+        operator_says(s, &(struct engine_command){.verb = VERB_SET_OFFLINE, .host = f->a});
+        return;
+    default:
+        if (f->kind == F_TAKE_OVER && !all_quiet(s, f))
+            return;
+        s->mon[f->a - HOSTS].take_over = f->kind == F_TAKE_OVER;
+        s->proc[f->a].on = true;
+        monitor_boot(s, f->a - HOSTS);
+        return;
+    }
+}
+
+static void fault_of_server(struct sim *s, const struct fault *f)
+{
+    struct node *x = &s->host[f->a];
+    int64_t end = s->now + f->len;
+
+    switch (f->kind) {
+    case F_KILL_MYSQLD:
+        server_kill(s, f->a);
+        return;
+    case F_HANG_MYSQLD:
+        x->server.hung_until = end;
+        return;
+    case F_LAG:
+        x->server.stall_until = end;
+        return;
+    case F_JOBS:
+        x->jobs_bad_until = end;
+        return;
+    case F_GATE:
+        x->gate_bad_until = end;
+        return;
+    case F_STALL:
+        x->stall_until = end;
+        return;
+    default:
+        return;
+    }
+}
+
+static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
+{
+    struct fault *f = &s->c.fault[i];
+
+    (void)b;
+    (void)n;
+    (void)data;
+    if (s->opt.story) {
+        char text[160];
+
+        fault_write(f, text, sizeof text);
+        sim_say(s, "FAULT %d: %s", i, text);
+    }
+    switch (f->kind) {
+    case F_KILL_AGENT:
+        agent_dies(s, f);
+        return;
+    case F_FREEZE_AGENT:
+    case F_FREEZE_MONITOR:
+        proc_freeze(s, f->a);
+        return;
+    case F_KILL_MONITOR:
+        monitor_kill(s, f->a - HOSTS);
+        return;
+    case F_WIPE_MONITOR:
+    case F_OLD_JOURNAL:
+        journal_lost(s, f);
+        return;
+    case F_REBOOT:
+        if (f->a < 0)
+            f->a = partner_of_writer(s);
+        if (s->proc[f->a].on)
+            host_off(s, f->a);
+        return;
+    case F_DISK:
+        s->proc[f->a].disk_stall_until = s->now + f->len / 4;
+        return;
+    case F_PAUSE:
+        machine_pause(s, f->a);
+        return;
+    case F_REMOVED:
+    case F_FOREIGN:
+        slot_event(s, f);
+        return;
+    case F_JUMP: {
+        struct input *in = input_new(IN_JUMP);
+
+        in->n = 5000;
+        proc_input(s, f->a, in);
+        return;
+    }
+    case F_CUT_BOTH:
+    case F_CUT_ONE:
+    case F_ISOLATE:
+    case F_BREAK:
+    case F_SLOW:
+    case F_NETWORK:
+        fault_of_network(s, f);
+        return;
+    case F_MOVE:
+    case F_FORCE:
+    case F_LOST:
+    case F_SET_IP:
+    case F_MODE:
+    case F_OFFLINE:
+    case F_SECOND_MONITOR:
+    case F_TAKE_OVER:
+        fault_of_operator(s, f);
+        return;
+    default:
+        fault_of_server(s, f);
+    }
+}
+
+static void host_returns(struct sim *s, int h)
+{
+    if (!s->proc[h].on)
+        host_on(s, h);
+    server_start(s, h, sim_chance(s, 700));
+    agent_boot(s, h);
 }
 
 static void fault_on_end(struct sim *s, int i, int b, uint64_t n, void *data)
 {
-    struct fault *f = &s->fault[i];
+    struct fault *f = &s->c.fault[i];
 
     (void)b;
     (void)n;
@@ -240,33 +278,50 @@ static void fault_on_end(struct sim *s, int i, int b, uint64_t n, void *data)
         return;
     case F_FREEZE_AGENT:
     case F_FREEZE_MONITOR:
-        proc_thaw(s, f->a);
+        proc_thaw(s, f->a, NULL);
+        return;
+    case F_PAUSE:
+        machine_resume(s, f->a);
         return;
     case F_KILL_MONITOR:
     case F_WIPE_MONITOR:
+    case F_OLD_JOURNAL:
         monitor_boot(s, f->a - HOSTS);
         return;
+    case F_TAKE_OVER:
+        if (f->arg)
+            return;
+        monitor_kill(s, f->a - HOSTS);
+        return;
     case F_SECOND_MONITOR:
-        monitor_kill(s, 1);
+        monitor_kill(s, f->a - HOSTS);
+        return;
+    case F_NETWORK:
+        network_is(s, f->a, true);
         return;
     case F_REBOOT:
-        if (!s->proc[f->a].on)
-            host_on(s, f->a);
-        server_start(s, f->a, sim_chance(s, 700));
-        agent_boot(s, f->a);
+        host_returns(s, f->a);
+        return;
+    case F_LOST:
+        host_returns(s, f->b);
         return;
     case F_KILL_MYSQLD:
         server_start(s, f->a, sim_chance(s, 600));
         return;
-    case F_MOVE:
-        if (f->len > 6 * S) /* there and back */
-            command(s, VERB_MOVE_ROLE, f->a == 0 ? 1 : 0, 0, -1);
+    case F_HANG_MYSQLD:
+    case F_LAG:
+        server_news(s, f->a);
         return;
+    case F_MOVE:
+        if (f->arg) /* there and back */
+            say_move(s, f->a == 0 ? 1 : 0, false, -1);
+        return;
+    case F_SET_IP:
     case F_MODE:
-        command(s, VERB_MODE, -1, MODE_ACTIVE, -1);
+        say_mode(s, MODE_ACTIVE);
         return;
     case F_OFFLINE:
-        command(s, VERB_SET_ONLINE, f->a, 0, -1);
+        operator_says(s, &(struct engine_command){.verb = VERB_SET_ONLINE, .host = f->a});
         return;
     default:
         return;
@@ -275,14 +330,15 @@ static void fault_on_end(struct sim *s, int i, int b, uint64_t n, void *data)
 
 void faults_start(struct sim *s)
 {
-    for (unsigned i = 0; i < s->faults; i++) {
-        const struct fault *f = &s->fault[i];
+    s->calm_at = s->first_at;
+    for (unsigned i = 0; i < s->c.faults; i++) {
+        const struct fault *f = &s->c.fault[i];
+        int64_t end = f->at + (f->len >= NEVER_ENDS ? 0 : f->len);
 
-        if (!f->on)
-            continue;
         sim_at(s, f->at, fault_on_begin, (int)i, 0, 0, NULL);
-        if (f->len < 1000 * (int64_t)S)
+        if (f->len < NEVER_ENDS)
             sim_at(s, f->at + f->len, fault_on_end, (int)i, 0, 0, NULL);
+        if (end > s->calm_at)
+            s->calm_at = end;
     }
-    sim_in(s, 1 * S, operator_on_loop, 0, 0, 0, NULL);
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The promises, looked at after every step in true time: one holder, one lease, no address without
- * a lease, nothing acknowledged lost by a planned move, nothing moved by a restart, and everything
- * whole again when nothing goes wrong any more. */
+ * The promises, looked at in true time whenever an agent or a kernel did
+ * something: one holder, one lease, no address without a lease, nothing
+ * acknowledged lost by a planned move, nothing moved by a restart, and
+ * everything whole again when nothing goes wrong any more. What time alone
+ * changes only ends leases and closes gates. */
 #include "sim.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { MS = 1000, S = 1000 * MS, CLIENT_MS = 25, LOOK_MS = 250, UP_S = 8, WHOLE_S = 120 };
+static const char *const slot_text[SLOTS] = {"writer", "reader/1", "reader/2", "reader/3"};
 
-static const char *const slot_text[SLOTS] = {"writer", "reader/1", "reader/2"};
-
-/* The lease of that slot as the agent, or what it left in its record, knows it; 0 none. */
+/* The lease of that slot as the agent, or what it left in its record, knows it;
+ * 0 none. */
 static int64_t judge_lease(const struct sim *s, int h, int slot)
 {
     const struct node *x = &s->host[h];
@@ -21,99 +21,46 @@ static int64_t judge_lease(const struct sim *s, int h, int slot)
     return s->proc[h].on && x->record.slot[slot].unclean ? x->record.slot[slot].lease_until_ms : 0;
 }
 
-static void judge_slot(struct sim *s, int slot)
+/* A machine that stood still, or whose agent was dead when it went on, does not
+ * know better. */
+static bool judge_excused(const struct sim *s, int h)
 {
-    int open = -1, leased = -1;
-    int late_ms = s->gate == GATE_NFT ? 12 : 1005;
+    return s->proc[h].paused || (s->host[h].jumped && !s->proc[h].alive);
+}
 
-    for (int h = 0; h < (int)s->hosts; h++) {
-        int64_t lease = judge_lease(s, h, slot), now = sim_local_ms(s, h);
+static void judge_slot(struct sim *s, int h, int slot)
+{
+    const struct kernel_slot *k = &s->host[h].kernel[slot];
+    int64_t lease = judge_lease(s, h, slot), late_us = s->c.gate == GATE_NFT ? 12 * MS : 1005 * MS;
+    struct judged *was = &s->host[h].judged[slot];
+    bool leased = lease > sim_local_ms(s, h), open = kernel_open(s, h, slot);
 
-        if (lease > now) {
-            if (leased >= 0)
-                sim_fail(s, "two leases for %s: %s and %s", slot_text[slot], proc_name(s, leased),
-                         proc_name(s, h));
-            leased = h;
-        }
-        if (!kernel_open(s, h, slot))
+    if (was->lease == lease && was->until == k->until && was->shown == k->shown)
+        return;
+    *was = (struct judged){lease, k->until, k->shown};
+    for (int o = 0; o < (int)s->c.hosts; o++) {
+        if (o == h || judge_excused(s, o))
             continue;
-        if (open >= 0)
-            sim_fail(s, "two hosts are reached at %s: %s and %s%s", slot_text[slot],
-                     proc_name(s, open), proc_name(s, h),
-                     !s->host[h].server.read_only && !s->host[open].server.read_only
+        if (leased && judge_lease(s, o, slot) > sim_local_ms(s, o))
+            sim_fail(s, "two leases for %s: %s and %s", slot_text[slot], proc_name(o),
+                     proc_name(h));
+        if (open && kernel_open(s, o, slot))
+            sim_fail(s, "two hosts are reached at %s: %s and %s%s", slot_text[slot], proc_name(o),
+                     proc_name(h),
+                     !s->host[h].server.read_only && !s->host[o].server.read_only
                          ? ", both writable"
                          : "");
-        open = h;
-        if (lease + late_ms < now && !(s->proc[h].alive && s->proc[h].frozen && lease == 0))
-            sim_fail(s, "%s is reached at %s without a lease (over for %lld ms)", proc_name(s, h),
-                     slot_text[slot], (long long)(now - lease));
     }
+    if (open && k->until > (lease ? sim_true_us(s, h, lease) : 0) + late_us)
+        sim_fail(s, "%s is reached at %s without a lease", proc_name(h), slot_text[slot]);
 }
 
-void judge_step(struct sim *s)
+void judge_host(struct sim *s, int h)
 {
-    for (int i = 0; i < SLOTS; i++)
-        judge_slot(s, i);
-}
-
-/* ---- a client ---- */
-
-static void client_switched(struct sim *s, int h)
-{
-    const struct server *v = &s->host[h].server;
-
-    s->lost = 0;
-    for (int i = 0; i < HOSTS; i++)
-        if (s->acked[i] > v->have[i]) {
-            s->lost += s->acked[i] - v->have[i];
-            s->acked[i] = v->have[i];
-        }
-    sim_say(s, "client: writes go to %s after %lld ms%s", proc_name(s, h),
-            (long long)((s->now - s->last_acked_at) / MS), s->lost ? ", rows are lost" : "");
-    if (s->lost && s->kind == KIND_PLANNED)
-        sim_fail(s, "acknowledged rows were lost without a reason, %s has not all",
-                 proc_name(s, h));
-}
-
-static void client_watch_stays(struct sim *s, int h)
-{
-    if (s->kind != KIND_MONITOR && s->kind != KIND_AGENT && s->kind != KIND_PARTNER)
+    if (judge_excused(s, h))
         return;
-    if (s->writer0 >= 0 && h != s->writer0 && s->now < s->calm_at + 10 * (int64_t)S && !s->prefer)
-        sim_fail(s, "the writer's address left %s (now %s) though nothing but %s failed",
-                 proc_name(s, s->writer0), proc_name(s, h),
-                 s->kind == KIND_AGENT ? "an agent" : "monitors");
-}
-
-static void client_on_loop(struct sim *s, int a, int b, uint64_t n, void *data)
-{
-    int to = -1;
-
-    (void)a;
-    (void)b;
-    (void)n;
-    (void)data;
-    sim_in(s, CLIENT_MS * MS, client_on_loop, 0, 0, 0, NULL);
-    for (int h = 0; h < (int)s->hosts; h++)
-        if (kernel_open(s, h, 0))
-            to = h;
-    client_watch_stays(s, to);
-    if (to >= 0 && server_answers(s, to) && !s->host[to].server.read_only) {
-        struct server *v = &s->host[to].server;
-        uint64_t high = 0;
-
-        if (to != s->last_writer)
-            client_switched(s, to);
-        for (int i = 0; i < HOSTS; i++)
-            if (v->have[i] > high)
-                high = v->have[i];
-        v->have[to] = s->acked[to] = high + 1;
-        if (v->relay[to] < v->have[to])
-            v->relay[to] = v->have[to];
-        s->last_writer = to;
-        s->last_acked_at = s->now;
-        s->written++;
-    }
+    for (int i = 0; i < (int)s->c.slots; i++)
+        judge_slot(s, h, i);
 }
 
 /* An answer of the monitor: a move that went well loses nothing. */
@@ -138,17 +85,17 @@ static bool whole_host(struct sim *s, const struct engine *e, int h, int w, char
     if (!s->proc[h].on)
         return true;
     if (!s->proc[h].alive)
-        snprintf(why, size, "no agent on %s", proc_name(s, h));
+        snprintf(why, size, "no agent on %s", proc_name(h));
     else if (e->host[h].state != ONLINE)
-        snprintf(why, size, "%s is %s", proc_name(s, h), host_state_names[e->host[h].state]);
+        snprintf(why, size, "%s is %s", proc_name(h), host_state_names[e->host[h].state]);
     else if (!v->up)
-        snprintf(why, size, "mysqld of %s is down", proc_name(s, h));
+        snprintf(why, size, "mysqld of %s is down", proc_name(h));
     else if (h != w && !v->read_only)
-        snprintf(why, size, "%s is writable", proc_name(s, h));
+        snprintf(why, size, "%s is writable", proc_name(h));
     else if (h != w && (v->source != w || !v->io_on || !v->sql_on))
-        snprintf(why, size, "%s does not follow the writer", proc_name(s, h));
+        snprintf(why, size, "%s does not follow the writer", proc_name(h));
     else if (e->host[h].report.problem[0])
-        snprintf(why, size, "%s has a problem: %.100s", proc_name(s, h), e->host[h].report.problem);
+        snprintf(why, size, "%s has a problem: %.100s", proc_name(h), e->host[h].report.problem);
     else
         return true;
     return false;
@@ -160,23 +107,23 @@ bool judge_whole(struct sim *s, char *why, size_t size)
     const struct engine *e = m < 0 ? NULL : &s->mon[m].e;
 
     if (!e) {
-        snprintf(why, size, "no monitor reigns: %s", s->mon[0].e.reign_why);
+        snprintf(why, size, "no monitor reigns: %s", s->mon[0].e.passive_why);
         return false;
     }
     w = engine_writer(e);
     if (w < 0 || !kernel_open(s, w, 0) || s->host[w].server.read_only) {
         snprintf(why, size, "no writer (%s, holder %s): %.180s",
-                 e->mode == MODE_ACTIVE ? "active" : "not active", proc_name(s, e->slot[0].holder),
+                 e->mode == MODE_ACTIVE ? "active" : "not active", proc_name(e->slot[0].holder),
                  e->slot[0].waiting);
         return false;
     }
-    for (int i = 1; i < SLOTS; i++)
+    for (int i = 1; i < (int)s->c.slots; i++)
         if (e->slot[i].holder < 0 || !kernel_open(s, e->slot[i].holder, i)) {
             snprintf(why, size, "%s is not reached (holder %s): %.150s", slot_text[i],
-                     proc_name(s, e->slot[i].holder), e->slot[i].waiting);
+                     proc_name(e->slot[i].holder), e->slot[i].waiting);
             return false;
         }
-    for (int h = 0; h < (int)s->hosts; h++)
+    for (int h = 0; h < (int)s->c.hosts; h++)
         if (!whole_host(s, e, h, w, why, size))
             return false;
     if (e->mode != MODE_ACTIVE || e->move.phase != MOVE_NONE) {
@@ -188,22 +135,21 @@ bool judge_whole(struct sim *s, char *why, size_t size)
 
 static void judge_on_look(struct sim *s, int a, int b, uint64_t n, void *data)
 {
-    char why[256];
-    bool whole = judge_whole(s, why, sizeof why);
+    int64_t bound = 90 * (int64_t)SECOND + 16 * s->pace;
+    char why[256] = "";
+    bool whole;
 
     (void)a;
     (void)b;
     (void)n;
     (void)data;
-    sim_in(s, LOOK_MS * MS, judge_on_look, 0, 0, 0, NULL);
+    sim_in(s, s->pace / 16, judge_on_look, 0, 0, 0, NULL);
+    if (s->settled_at && s->now < s->calm_at)
+        return;
+    whole = judge_whole(s, why, sizeof why);
     if (whole && !s->settled_at) {
         s->settled_at = s->now;
         sim_say(s, "all is well");
-    }
-    if (s->now >= UP_S * S && s->writer0 < 0) {
-        s->writer0 = s->last_writer;
-        if (!s->settled_at || s->writer0 < 0)
-            sim_fail(s, "did not come up in %d s: %s", UP_S, why);
     }
     if (s->now < s->calm_at)
         return;
@@ -211,14 +157,29 @@ static void judge_on_look(struct sim *s, int a, int b, uint64_t n, void *data)
         s->whole_since = 0;
     else if (!s->whole_since)
         s->whole_since = s->now;
-    else if (s->now - s->whole_since > 3 * S)
+    else if (s->now - s->whole_since > s->pace)
         s->done = true;
-    if (s->now > s->calm_at + WHOLE_S * (int64_t)S && !s->done)
-        sim_fail(s, "not whole %d s after the last fault: %s", WHOLE_S, why);
+    if (s->now > s->calm_at + bound && !s->done)
+        sim_fail(s, "not whole %lld s after the last fault: %s", (long long)(bound / SECOND), why);
 }
 
-void judge_loops(struct sim *s)
+/* Before the first fault. */
+static void judge_on_up(struct sim *s, int a, int b, uint64_t n, void *data)
 {
-    sim_in(s, CLIENT_MS * MS, client_on_loop, 0, 0, 0, NULL);
-    sim_in(s, LOOK_MS * MS, judge_on_look, 0, 0, 0, NULL);
+    char why[256] = "";
+
+    (void)a;
+    (void)b;
+    (void)n;
+    (void)data;
+    (void)judge_whole(s, why, sizeof why);
+    s->writer0 = s->last_writer;
+    if (!s->settled_at || s->writer0 < 0)
+        sim_fail(s, "did not come up in %lld s: %s", (long long)(s->now / SECOND), why);
+}
+
+void judge_start(struct sim *s)
+{
+    sim_at(s, s->up_at, judge_on_up, 0, 0, 0, NULL);
+    sim_in(s, s->pace / 16, judge_on_look, 0, 0, 0, NULL);
 }

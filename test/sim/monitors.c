@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The shell of the monitors: what the journal holds back, checks, messages. */
+ * The shell of the monitors: what the journal holds back, messages, what they
+ * do to hosts. */
 #include "sim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MS = 1000 };
-
 static struct plan plan;
 static struct engine_conf conf_of[MONS];
 static struct msg out;
-
-static const int64_t check_period_ms[CK_N] = {250, 500, 1000, 1000};
+static struct held held[MONS][HELD_MAX];
 
 void monitors_conf(struct sim *s)
 {
@@ -20,63 +18,57 @@ void monitors_conf(struct sim *s)
         struct engine_conf *c = &conf_of[m];
 
         memset(c, 0, sizeof *c);
-        c->names.hosts = s->hosts;
-        c->names.slots = SLOTS;
+        c->names.hosts = s->c.hosts;
+        c->names.slots = s->c.slots;
         snprintf(c->names.slot[0], SLOT_LEN, "writer");
-        snprintf(c->names.slot[1], SLOT_LEN, "reader/1");
-        snprintf(c->names.slot[2], SLOT_LEN, "reader/2");
+        for (int i = 1; i < (int)s->c.slots; i++) {
+            snprintf(c->names.slot[i], SLOT_LEN, "reader/%d", i);
+            c->slot_role[i] = 1;
+        }
         snprintf(c->monitor, NAME_LEN, "mon%d", m + 1);
         c->roles = 2;
         snprintf(c->role[0].name, NAME_LEN, "writer");
         snprintf(c->role[1].name, NAME_LEN, "reader");
         c->role[0].exclusive = c->role[0].writable = true;
-        c->role[0].prefer = s->prefer ? 0 : -1;
+        c->role[0].prefer = s->c.prefer ? 0 : -1;
         c->role[1].prefer = -1;
-        c->role[0].hosts = s->candidates;
-        c->role[1].hosts = s->hosts;
-        c->slot_role[1] = c->slot_role[2] = 1;
-        for (int h = 0; h < (int)s->hosts; h++) {
-            snprintf(c->names.host[h], NAME_LEN, "%s", proc_name(s, h));
-            c->host[h].master = h < (int)s->candidates;
+        c->role[0].hosts = s->c.candidates;
+        c->role[1].hosts = s->c.hosts;
+        for (int h = 0; h < (int)s->c.hosts; h++) {
+            snprintf(c->names.host[h], NAME_LEN, "%s", proc_name(h));
+            c->host[h].master = h < (int)s->c.candidates;
             c->host[h].peer = h < 2 ? !h : -1;
             c->role[0].host[h] = c->role[1].host[h] = h;
         }
-        c->trap_ms[CK_PING] = 1000;
-        c->trap_ms[CK_MYSQL] = 2000;
-        c->trap_ms[CK_REP_THREADS] = c->trap_ms[CK_REP_BACKLOG] = 5000;
-        c->lease_ms = s->lease_ms;
+        for (int k = 0; k < CK_N; k++)
+            c->trap_ms[k] = check_trap_ms(s, (enum check)k);
+        c->max_backlog_ms = 60000;
+        c->keep = s->c.loss == LOSS_KEEP;
+        c->kill_host = s->c.kill_host;
+        c->lease_ms = s->c.lease_ms;
         c->flap_count = 3;
         c->flap_duration_ms = 3600 * 1000;
         c->wait_for_other_master_ms = 120000;
         c->catch_up_ms = 10000;
         c->switchover_budget_ms = 5000;
         c->careful_startup = true;
-        c->gate_unheard = s->gate;
+        c->gate_unheard = s->c.gate;
         c->mode = MODE_ACTIVE;
     }
 }
 
+/* Who reigns, as far as anybody can tell: the highest epoch of those who
+ * believe they do. */
 int monitor_reigning(const struct sim *s)
 {
+    int best = -1;
+
     for (int m = 0; m < MONS; m++)
         if (s->proc[HOSTS + m].alive && !s->proc[HOSTS + m].frozen &&
-            s->mon[m].e.reign == REIGN_YES)
-            return m;
-    return -1;
-}
-
-static void journal_on_done(struct sim *s, int m, int b, uint64_t number, void *data)
-{
-    struct engine_durable *d = data;
-    struct input *in;
-
-    (void)b;
-    s->mon[m].disk = *d;
-    s->mon[m].has_disk = true;
-    free(d);
-    in = input_new(IN_DURABLE);
-    in->n = number;
-    proc_input(s, HOSTS + m, in);
+            s->mon[m].e.reign == REIGN_YES &&
+            (best < 0 || s->mon[m].e.epoch > s->mon[best].e.epoch))
+            best = m;
+    return best;
 }
 
 struct journal_entry {
@@ -84,19 +76,32 @@ struct journal_entry {
     uint64_t life;
 };
 
+static void journal_copy(struct sim *s, struct mon *x)
+{
+    if (s->now - x->copied_at < s->pace && x->copies)
+        return;
+    x->copied_at = s->now;
+    x->copy[x->copies++ % COPIES] = x->disk;
+}
+
 static void journal_on_time(struct sim *s, int m, int b, uint64_t number, void *data)
 {
     struct journal_entry *entry = data;
+    struct mon *x = &s->mon[m];
 
-    /* of a killed process: what was under way may have come to the disk, or not */
+    (void)b;
+    /* of a killed process: what was under way may have come to the disk, or not
+     */
     if (entry->life == s->proc[HOSTS + m].life ||
         (entry->life + 1 == s->proc[HOSTS + m].life && !s->proc[HOSTS + m].alive &&
          sim_chance(s, 300))) {
-        struct engine_durable *d = malloc(sizeof *d);
+        struct input *in = input_new(IN_DURABLE);
 
-        CHECK(d);
-        *d = entry->d;
-        journal_on_done(s, m, b, number, d);
+        x->disk = entry->d;
+        x->has_disk = true;
+        journal_copy(s, x);
+        in->n = number;
+        proc_input(s, HOSTS + m, in);
     }
     free(entry);
 }
@@ -118,34 +123,78 @@ static void monitor_persist(struct sim *s, int m, uint64_t number)
     sim_at(s, at, journal_on_time, m, 0, number, entry);
 }
 
-static void monitor_send(struct sim *s, int m, const struct action *act,
+static void monitor_send(struct sim *s, int m, enum action_kind kind, int host,
                          const struct msg_grant *grant)
 {
     struct mon *x = &s->mon[m];
 
-    switch (act->kind) {
+    switch (kind) {
     case ACT_BEAT:
         out.kind = MSG_BEAT;
         out.beat.epoch = x->e.epoch;
         memcpy(out.beat.monitor, x->e.identity, IDENTITY_LEN);
         break;
     case ACT_ORDER:
-        if (x->e.host[act->host].order_after > x->durable)
+        if (x->e.host[host].order_after > x->durable)
             return; /* a newer one is on its way and waits for its record */
         out.kind = MSG_ORDER;
-        out.order = *engine_order_of(&x->e, act->host);
+        out.order = *engine_order_of(&x->e, host);
         if (s->opt.trace)
-            sim_say(s, "    %s orders %s serial %llx hold %llx follow %d %d",
-                    proc_name(s, HOSTS + m), proc_name(s, act->host),
-                    (unsigned long long)out.order.serial, (unsigned long long)out.order.hold,
-                    out.order.follow, out.order.source);
+            sim_say(s, "    %s orders %s serial %llx hold %llx follow %d %d", proc_name(HOSTS + m),
+                    proc_name(host), (unsigned long long)out.order.serial,
+                    (unsigned long long)out.order.hold, out.order.follow, out.order.source);
         break;
     default:
         out.kind = MSG_GRANT;
         out.grant = *grant;
         break;
     }
-    net_send(s, HOSTS + m, act->host, 0, &out);
+    net_send(s, HOSTS + m, host, 0, &out);
+}
+
+/* ---- kill_host ---- */
+
+static void killed_on_reboot(struct sim *s, int h, int b, uint64_t boot, void *data)
+{
+    (void)b;
+    (void)data;
+    if (s->proc[h].on || s->proc[h].boot != boot)
+        return;
+    host_on(s, h);
+    server_start(s, h, true);
+    agent_boot(s, h);
+}
+
+static void kill_on_time(struct sim *s, int h, int b, uint64_t n, void *data)
+{
+    (void)b;
+    (void)n;
+    (void)data;
+    if (!s->proc[h].on)
+        return;
+    host_off(s, h);
+    s->host[h].killed = true;
+    if (sim_chance(s, 500)) /* switched off and on again */
+        sim_in(s, sim_between(s, SECOND, s->pace), killed_on_reboot, h, 0, s->proc[h].boot, NULL);
+}
+
+/* The program does it or fails; or it is given up, and does it all the same later. */
+static void monitor_kills(struct sim *s, int m, int h)
+{
+    struct input *in = input_new(IN_KILLED);
+    int64_t luck = sim_between(s, 0, 99), us = sim_between(s, 20 * MS, 3 * SECOND);
+
+    in->peer = h;
+    in->ok = luck < 65;
+    sim_say(s, "kill_host %s: %s", proc_name(h),
+            in->ok      ? "does it"
+            : luck < 80 ? "fails"
+                        : "is late");
+    if (in->ok)
+        sim_in(s, us - 10 * MS, kill_on_time, h, 0, 0, NULL);
+    else if (luck >= 80)
+        sim_in(s, us + sim_between(s, 0, s->pace), kill_on_time, h, 0, 0, NULL);
+    proc_input_in(s, us, HOSTS + m, in);
 }
 
 static void monitor_perform(struct sim *s, int m, const struct action *act)
@@ -161,24 +210,27 @@ static void monitor_perform(struct sim *s, int m, const struct action *act)
     case ACT_ORDER:
     case ACT_GRANT:
         if (act->after <= x->durable) {
-            monitor_send(s, m, act, act->grant);
+            monitor_send(s, m, act->kind, act->host, act->grant);
             return;
         }
         CHECK(x->helds < HELD_MAX);
-        h = &x->held[x->helds++];
-        h->act.kind = act->kind;
-        h->act.after = act->after;
-        h->act.host = act->host;
+        h = &held[m][x->helds++];
+        h->kind = act->kind;
+        h->after = act->after;
+        h->host = act->host;
         if (act->kind == ACT_GRANT)
             h->grant = *act->grant;
+        return;
+    case ACT_KILL_HOST:
+        monitor_kills(s, m, act->host);
         return;
     case ACT_ANSWER:
         sim_say(s, "  ctl: %s", act->text);
         judge_moved(s, m, act);
         return;
     case ACT_EVENT:
-        sim_say(s, " %s: %s%s%s", proc_name(s, HOSTS + m),
-                act->host < 0 ? "" : proc_name(s, act->host), act->host < 0 ? "" : ": ", act->text);
+        sim_say(s, " %s: %s%s%s", proc_name(HOSTS + m), act->host < 0 ? "" : proc_name(act->host),
+                act->host < 0 ? "" : ": ", act->text);
         return;
     }
 }
@@ -189,6 +241,7 @@ static void monitor_feed(struct sim *s, int m, struct engine_event *ev)
 
     ev->now_ms = sim_local_ms(s, HOSTS + m);
     ev->wall_ms = ev->now_ms;
+    s->steps++;
     engine_step(&x->e, ev, &plan);
     for (unsigned i = 0; i < plan.n; i++)
         monitor_perform(s, m, &plan.at[i]);
@@ -203,10 +256,12 @@ static void monitor_release(struct sim *s, int m, uint64_t number)
     if (number > x->durable)
         x->durable = number;
     for (unsigned i = 0; i < x->helds; i++) {
-        if (x->held[i].act.after <= x->durable)
-            monitor_send(s, m, &x->held[i].act, &x->held[i].grant);
+        const struct held *h = &held[m][i];
+
+        if (h->after <= x->durable)
+            monitor_send(s, m, h->kind, h->host, &h->grant);
         else
-            x->held[kept++] = x->held[i];
+            held[m][kept++] = *h;
     }
     x->helds = kept;
 }
@@ -265,6 +320,17 @@ void monitor_handle(struct sim *s, int m, const struct input *in)
         ev.kind = EV_COMMAND;
         ev.command = in->command;
         break;
+    case IN_NETWORK:
+        ev.kind = EV_NETWORK;
+        ev.network.up = in->ok;
+        ev.network.message = in->ok ? "10.0.0.254 answers" : "nothing answers";
+        break;
+    case IN_KILLED:
+        ev.kind = EV_KILLED;
+        ev.killed.host = in->peer;
+        ev.killed.ok = in->ok;
+        ev.killed.message = in->ok ? "it is off" : "exit 1";
+        break;
     default:
         ev.kind = EV_TIME;
         break;
@@ -279,7 +345,7 @@ void monitor_boot(struct sim *s, int m)
     struct engine_event ev = {.kind = EV_START};
     static struct engine_durable copy;
 
-    if (p->alive || !p->on)
+    if (p->alive || !p->on || p->paused)
         return;
     p->alive = true;
     p->frozen = false;
@@ -288,82 +354,31 @@ void monitor_boot(struct sim *s, int m)
     x->durable = 0;
     x->helds = 0;
     x->disk_last = 0;
-    if (!x->held)
-        x->held = malloc(HELD_MAX * sizeof *x->held);
-    CHECK(x->held);
-    sim_say(s, "%s: monitor starts%s", proc_name(s, HOSTS + m), x->has_disk ? "" : ", no state");
+    sim_say(s, "%s: monitor starts%s%s", proc_name(HOSTS + m), x->has_disk ? "" : ", no state",
+            x->take_over ? ", --take-over" : "");
     copy = x->disk;
     engine_init(&x->e, &conf_of[m]);
     snprintf(ev.start.identity, IDENTITY_LEN, "mon%d.%llx", m + 1, (unsigned long long)p->life);
     ev.start.durable = x->has_disk ? &copy : NULL;
     ev.start.take_over = x->take_over;
+    x->take_over = false;
     monitor_feed(s, m, &ev);
+    if (x->network_down) {
+        struct input in = {.kind = IN_NETWORK};
+
+        monitor_handle(s, m, &in);
+    }
+    net_wake(s, HOSTS + m);
+    checks_start(s, m);
 }
 
 void monitor_kill(struct sim *s, int m)
 {
     if (!s->proc[HOSTS + m].alive)
         return;
-    sim_say(s, "%s: monitor is killed", proc_name(s, HOSTS + m));
+    sim_say(s, "%s: monitor is killed", proc_name(HOSTS + m));
     s->proc[HOSTS + m].alive = s->proc[HOSTS + m].frozen = false;
     s->proc[HOSTS + m].life++;
     proc_forget(s, HOSTS + m);
     net_died(s, HOSTS + m, false);
-}
-
-/* ---- checks ---- */
-
-static enum result check_sample(struct sim *s, int m, int h, enum check c, int64_t *us,
-                                int64_t *lag)
-{
-    bool path = net_path(s, HOSTS + m, h) && net_path(s, h, HOSTS + m);
-    const struct server *v = &s->host[h].server;
-
-    *us = 2 * MS;
-    *lag = -1;
-    if (c == CK_PING) {
-        if (path)
-            s->ping_ok[m][h] = s->now;
-        return path                                    ? RESULT_OK
-               : s->now - s->ping_ok[m][h] >= 500 * MS ? RESULT_ERROR
-                                                       : RESULT_UNKNOWN;
-    }
-    if (!path || !server_answers(s, h)) {
-        *us = path && !v->up ? 2 * MS : 1000 * MS;
-        return c == CK_MYSQL ? RESULT_ERROR : RESULT_UNKNOWN;
-    }
-    if (c == CK_MYSQL)
-        return RESULT_OK;
-    if (c == CK_REP_THREADS)
-        return v->source >= 0 && v->io_on && v->connected && v->sql_on ? RESULT_OK : RESULT_ERROR;
-    *lag = server_lag_ms(s, h);
-    return *lag >= 0 && *lag < 60000 ? RESULT_OK : RESULT_ERROR;
-}
-
-static void check_on_time(struct sim *s, int mh, int c, uint64_t n, void *data)
-{
-    int m = mh / HOSTS, h = mh % HOSTS;
-    int64_t us, lag;
-    struct input *in;
-
-    (void)n;
-    (void)data;
-    sim_in(s, check_period_ms[c] * MS, check_on_time, mh, c, 0, NULL);
-    if (!s->proc[HOSTS + m].alive || s->proc[HOSTS + m].frozen)
-        return;
-    in = input_new(IN_CHECK);
-    in->state = (int)check_sample(s, m, h, (enum check)c, &us, &lag);
-    in->peer = h;
-    in->slot = c;
-    in->n = (uint64_t)lag;
-    proc_input_in(s, us + sim_between(s, 0, 3 * MS), HOSTS + m, in);
-}
-
-void monitor_checks(struct sim *s)
-{
-    for (int m = 0; m < MONS; m++)
-        for (int h = 0; h < (int)s->hosts; h++)
-            for (int c = 0; c < CK_N; c++)
-                sim_in(s, sim_between(s, 0, check_period_ms[c] * MS), check_on_time, m * HOSTS + h,
-                       c, 0, NULL);
 }

@@ -1,24 +1,63 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The network: connections that keep their order, break and are made anew; cuts in one direction
- * or both hold packets back until they heal or the connection is given up. */
+ * The network: connections that keep their order, break and are made anew; cuts
+ * in one direction or both hold packets back until they heal or the connection
+ * is given up. */
 #include "sim.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MS = 1000, GIVE_UP_MS = 1500 };
+enum { GIVE_UP_MS = 1500 };
 
+/* As much of a struct msg as agents and monitors say to each other. */
+union body {
+    struct msg_hello hello;
+    struct msg_order order;
+    struct msg_grant grant;
+    struct msg_report report;
+    struct msg_lease lease;
+    struct msg_promise promise;
+};
 struct packet {
     int i, j, side; /* link and the receiver's side of it: 0 initiator, 1 acceptor */
     unsigned number;
-    struct msg *m;
+    struct packet *next;
+    _Alignas(struct msg) char m[offsetof(struct msg, hello) + sizeof(union body)];
 };
+
+static struct packet *spare;
+
+static struct packet *packet_new(void)
+{
+    struct packet *p = spare;
+
+    if (p)
+        spare = p->next;
+    else
+        p = malloc(sizeof *p);
+    CHECK(p);
+    return p;
+}
+
+/* NULL: gives back all that is spare. */
+void packet_free(struct packet *p)
+{
+    if (p) {
+        p->next = spare;
+        spare = p;
+        return;
+    }
+    while ((p = spare)) {
+        spare = p->next;
+        free(p);
+    }
+}
 
 /* Monitors connect to agents, agents to each other. */
 static bool net_linked(const struct sim *s, int i, int j)
 {
-    return j < (int)s->hosts && i != j && (i < (int)s->hosts || i >= HOSTS);
+    return j < (int)s->c.hosts && i != j && (i < (int)s->c.hosts || i >= HOSTS);
 }
 
 bool net_path(const struct sim *s, int from, int to)
@@ -30,7 +69,7 @@ static int64_t net_delay(struct sim *s, int from, int to)
 {
     int64_t us = sim_between(s, 100, 3 * MS);
 
-    if (sim_chance(s, 5) && s->kind != KIND_AGENT && s->kind != KIND_MONITOR)
+    if (s->c.kind != KIND_AGENT && s->c.kind != KIND_MONITOR && sim_chance(s, 5))
         us += sim_between(s, 0, 250 * MS); /* sent once more */
     if (s->slow_until[from][to] > s->now)
         us += sim_between(s, 0, s->slow_us[from][to]);
@@ -50,16 +89,15 @@ static void net_on_packet(struct sim *s, int a, int b, uint64_t n, void *data)
     (void)b;
     (void)n;
     if (!old && (p->number != l->number || !l->up[p->side])) {
-        free(p->m);
-        free(p);
+        packet_free(p);
         return;
     }
     in = input_new(IN_MSG);
-    in->m = p->m;
+    in->packet = p;
+    in->m = (const struct msg *)p->m;
     in->number = p->number;
     in->peer = p->side ? p->i : p->j;
     proc_input(s, p->side ? p->j : p->i, in);
-    free(p);
 }
 
 static size_t msg_size(const struct msg *m)
@@ -78,13 +116,15 @@ static size_t msg_size(const struct msg *m)
 static void net_put(struct sim *s, int i, int j, int side, unsigned number, const struct msg *m)
 {
     struct link *l = &s->link[i][j];
-    struct packet *p = calloc(1, sizeof *p);
+    struct packet *p = packet_new();
     size_t size = msg_size(m);
     int64_t at = s->now + net_delay(s, side ? i : j, side ? j : i);
 
-    CHECK(p);
-    *p = (struct packet){i, j, side, number, malloc(size)};
-    CHECK(p->m);
+    CHECK(size <= sizeof p->m);
+    p->i = i;
+    p->j = j;
+    p->side = side;
+    p->number = number;
     memcpy(p->m, m, size);
     if (at < l->last[side])
         at = l->last[side];
@@ -108,33 +148,7 @@ void net_send(struct sim *s, int from, int to, unsigned number, const struct msg
     }
 }
 
-static void net_on_side_down(struct sim *s, int i, int j, uint64_t n, void *data)
-{
-    unsigned number = (unsigned)(n >> 1);
-    int side = (int)(n & 1);
-    struct link *l = &s->link[i][j];
-    struct input *in;
-
-    (void)data;
-    if (side == 1 && number == l->old_number)
-        l->old_number = 0;
-    else if (number != l->number || !l->up[side])
-        return;
-    else
-        l->up[side] = false;
-    in = input_new(IN_DOWN);
-    in->number = number;
-    in->peer = side ? i : j;
-    proc_input(s, side ? j : i, in);
-}
-
-static void net_down_in(struct sim *s, int i, int j, int side, int64_t us)
-{
-    struct link *l = &s->link[i][j];
-
-    if (l->up[side])
-        sim_in(s, us, net_on_side_down, i, j, (uint64_t)l->number << 1 | (unsigned)side, NULL);
-}
+/* ---- connections ---- */
 
 static void net_hello(struct sim *s, int i, int j)
 {
@@ -152,17 +166,25 @@ static void net_hello(struct sim *s, int i, int j)
     net_put(s, i, j, 0, s->link[i][j].number, &m);
 }
 
-static void net_on_try(struct sim *s, int i, int j, uint64_t life, void *data)
+static void net_on_side_down(struct sim *s, int i, int j, uint64_t n, void *data);
+static void net_try(struct sim *s, int i, int j);
+
+static void net_on_try(struct sim *s, int i, int j, uint64_t n, void *data)
 {
     struct link *l = &s->link[i][j];
     const struct proc *p = &s->proc[i], *q = &s->proc[j];
+    int64_t cut = s->cut_until[i][j] > s->cut_until[j][i] ? s->cut_until[i][j] : s->cut_until[j][i];
 
+    (void)n;
     (void)data;
-    (void)life;
-    sim_in(s, sim_between(s, 40 * MS, 140 * MS), net_on_try, i, j, 0, NULL);
-    if (!p->alive || p->frozen || l->up[0] || !q->alive || q->frozen || !net_path(s, i, j) ||
-        !net_path(s, j, i) || !s->host[j].listening)
+    l->trying = false;
+    if (!p->alive || p->frozen || l->up[0] || !q->alive || q->frozen || !s->host[j].listening)
+        return; /* somebody wakes it */
+    if (cut > s->now) {
+        l->trying = true;
+        sim_at(s, cut + sim_between(s, 40 * MS, 140 * MS), net_on_try, i, j, 0, NULL);
         return;
+    }
     if (l->up[1]) { /* the acceptor still believes in the last one */
         l->old_number = l->number;
         sim_in(s, sim_between(s, 0, GIVE_UP_MS * MS), net_on_side_down, i, j,
@@ -175,30 +197,73 @@ static void net_on_try(struct sim *s, int i, int j, uint64_t life, void *data)
         net_hello(s, i, j);
 }
 
-void net_start(struct sim *s)
+static void net_try(struct sim *s, int i, int j)
 {
-    for (int i = 0; i < PROCS; i++)
-        for (int j = 0; j < PROCS; j++)
-            if (net_linked(s, i, j))
-                sim_in(s, sim_between(s, 0, 100 * MS), net_on_try, i, j, 0, NULL);
+    struct link *l = &s->link[i][j];
+
+    if (l->trying || l->up[0])
+        return;
+    l->trying = true;
+    sim_in(s, sim_between(s, 40 * MS, 140 * MS), net_on_try, i, j, 0, NULL);
+}
+
+/* That process can connect and be connected to again. */
+void net_wake(struct sim *s, int proc)
+{
+    for (int o = 0; o < PROCS; o++) {
+        if (net_linked(s, proc, o))
+            net_try(s, proc, o);
+        if (net_linked(s, o, proc))
+            net_try(s, o, proc);
+    }
+}
+
+static void net_on_side_down(struct sim *s, int i, int j, uint64_t n, void *data)
+{
+    unsigned number = (unsigned)(n >> 1);
+    int side = (int)(n & 1);
+    struct link *l = &s->link[i][j];
+    struct input *in;
+
+    (void)data;
+    if (side == 1 && number == l->old_number)
+        l->old_number = 0;
+    else if (number != l->number || !l->up[side])
+        return;
+    else
+        l->up[side] = false;
+    if (!side)
+        net_try(s, i, j);
+    in = input_new(IN_DOWN);
+    in->number = number;
+    in->peer = side ? i : j;
+    proc_input(s, side ? j : i, in);
+}
+
+static void net_down_in(struct sim *s, int i, int j, int side, int64_t us)
+{
+    struct link *l = &s->link[i][j];
+
+    if (l->up[side])
+        sim_in(s, us, net_on_side_down, i, j, (uint64_t)l->number << 1 | (unsigned)side, NULL);
 }
 
 /* A killed process's kernel says so; a machine without power says nothing. */
 void net_died(struct sim *s, int proc, bool power)
 {
-    for (int i = 0; i < PROCS; i++)
-        for (int j = 0; j < PROCS; j++) {
+    for (int o = 0; o < PROCS; o++)
+        for (int side = 0; side < 2; side++) {
+            int i = side ? o : proc, j = side ? proc : o;
             struct link *l = &s->link[i][j];
-            int side = i == proc ? 0 : 1, other = i == proc ? j : i;
 
-            if ((i != proc && j != proc) || !l->number)
+            if (o == proc || !l->number)
                 continue;
             l->up[side] = false;
             if (side)
                 l->old_number = 0;
             net_down_in(s, i, j, !side,
-                        power || !net_path(s, proc, other) ? sim_between(s, 700 * MS, 2500 * MS)
-                                                           : sim_between(s, 100, 20 * MS));
+                        power || !net_path(s, proc, o) ? sim_between(s, 700 * MS, 2500 * MS)
+                                                       : sim_between(s, 100, 20 * MS));
         }
 }
 
@@ -206,13 +271,6 @@ void net_break(struct sim *s, int i, int j)
 {
     net_down_in(s, i, j, 0, sim_between(s, 100, 50 * MS));
     net_down_in(s, i, j, 1, sim_between(s, 100, 50 * MS));
-}
-
-/* The initiator wants a fresh connection. */
-void net_anew(struct sim *s, int i, int j)
-{
-    net_down_in(s, i, j, 0, 0);
-    net_down_in(s, i, j, 1, sim_between(s, 100, 10 * MS));
 }
 
 static void net_on_frozen(struct sim *s, int proc, int i, uint64_t life, void *data)
@@ -229,7 +287,7 @@ void net_frozen(struct sim *s, int proc)
 {
     for (int i = HOSTS; i < PROCS; i++)
         if (proc < HOSTS)
-            sim_in(s, s->lease_ms / 2 * MS + sim_between(s, 0, 250 * MS), net_on_frozen, proc, i,
+            sim_in(s, s->c.lease_ms / 2 * MS + sim_between(s, 0, 250 * MS), net_on_frozen, proc, i,
                    s->proc[proc].life, NULL);
 }
 
@@ -252,7 +310,7 @@ void net_cut(struct sim *s, int from, int to, int64_t us)
     if (s->now + us > s->cut_until[from][to])
         s->cut_until[from][to] = s->now + us;
     sim_in(s,
-           (s->lease_ms / 2 < GIVE_UP_MS ? s->lease_ms / 2 : GIVE_UP_MS) * MS +
+           (s->c.lease_ms / 2 < GIVE_UP_MS ? s->c.lease_ms / 2 : GIVE_UP_MS) * MS +
                sim_between(s, 0, 300 * MS),
            net_on_cut, from, to, 0, NULL);
 }

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The simulator: the very engines of monitor and agent on a fake network, fake kernels, fake
- * servers and fake clocks, all of it decided by one seed. True time is in microseconds; every
- * machine has a clock of its own. Nothing here decides for the engines; the shells' duties
- * (persist first, send orders late, time before messages after a freeze) are done as the real
- * shells do them.
+ * The simulator: the very engines of monitor and agent on a fake network, fake
+ * kernels, fake servers and fake clocks, all of it decided by one scenario,
+ * which a seed draws or a file tells. True time is in microseconds; every
+ * machine has a clock of its own. Nothing here decides for the engines; the
+ * shells' duties (persist first, send orders late, time before messages after a
+ * freeze) are done as the real shells do them.
  *
- *   sim.c  queue, clocks, luck, story      net.c      links, cuts        server.c  mysqld, jobs
- *   agents.c  shell of agents, kernel      monitors.c shell of monitors  judge.c   the promises
- *   plans.c  what goes wrong when         faults.c   it happens; operator
- *   main.c  seeds, shrinking */
+ *   sim.c  clocks, luck, story, a run   queue.c  what happens when, processes
+ * net.c  links, cuts agents.c  shell of agents           kernel.c  gates,
+ * machines               server.c  mysqld jobs.c  the agent's jobs on it
+ * monitors.c  shell of monitors           checks.c  checks draw.c  a seed's
+ * configuration      plans.c  what goes wrong when           faults.c  it
+ * happens operator.c  the operator            judge.c  the promises client.c
+ * writes text.c  scenario files              shrink.c  the shortest that fails
+ * main.c  runs */
 #pragma once
 
 #include "base/check.h"
@@ -17,26 +22,88 @@
 #include "engine/lease.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 enum {
-    HOSTS = 4, /* at most; proc h is the agent of host h */
-    MONS = 2,  /* proc HOSTS + m is monitor m; each proc has its own machine */
+    HOSTS = 9, /* at most; proc h is the agent of host h */
+    MONS = 3,  /* proc HOSTS + m is monitor m; each proc has its own machine */
     PROCS = HOSTS + MONS,
-    SLOTS = 3, /* writer and two readers */
-    FAULTS_MAX = 16,
+    SLOTS = 4, /* writer and three readers, at most */
+    FAULTS_MAX = 24,
     STORY_LINES = 80,
     STORY_LEN = 480,
+    NAMES_LEN = 96,
+    MS = 1000,
+    SECOND = 1000 * MS,
 };
 
 enum kind {
     KIND_MIXED,   /* anything goes wrong */
     KIND_MONITOR, /* only monitors: nothing may move */
     KIND_AGENT,   /* agents restarted quickly: nothing may move */
-    KIND_PLANNED, /* moves, set-offline, restarts: nothing acknowledged may be lost */
+    KIND_PLANNED, /* moves, set-offline, restarts: nothing acknowledged may be
+                     lost */
     KIND_PARTNER, /* a partner is down, then monitors fail: the writer stays */
     KIND_DEAD,    /* one host never returns, the operator may declare it dead */
     KIND_STORM,   /* within seconds: delays, cuts, freezes of about a lease */
     KIND_N
+};
+
+enum fault_kind {
+    F_KILL_AGENT, /* b 0 in a storm: its record is lost too */
+    F_FREEZE_AGENT,
+    F_KILL_MONITOR,
+    F_FREEZE_MONITOR,
+    F_WIPE_MONITOR,
+    F_OLD_JOURNAL, /* the monitor comes back with an old copy; arg: which */
+    F_REBOOT,      /* a -1: who is not the writer */
+    F_KILL_MYSQLD,
+    F_HANG_MYSQLD,
+    F_CUT_BOTH,
+    F_CUT_ONE,
+    F_ISOLATE,
+    F_BREAK,
+    F_SLOW, /* arg: at most so many us later */
+    F_LAG,
+    F_JOBS,
+    F_GATE,
+    F_STALL, /* between reading the clock and telling the gate */
+    F_DISK,
+    F_MOVE,    /* arg: and back at the end */
+    F_FORCE,   /* move-role --force */
+    F_LOST,    /* b dies; --force --lost b */
+    F_SET_IP,  /* arg: slot */
+    F_MODE,    /* arg: mode */
+    F_OFFLINE, /* set-offline, then set-online */
+    F_REMOVED, /* arg: slot; an address is taken off by hand */
+    F_FOREIGN, /* arg: slot; another machine answers for it */
+    F_JUMP,
+    F_PAUSE,   /* the whole machine, its clock too */
+    F_NETWORK, /* the monitor is told that its own network is down */
+    F_SECOND_MONITOR,
+    F_TAKE_OVER, /* a second monitor, --take-over; arg: it stays */
+    F_KIND_N
+};
+struct fault {
+    enum fault_kind kind;
+    int a, b;        /* procs; -1 none */
+    int64_t at, len; /* us; a len of NEVER_ENDS: for good */
+    int64_t arg;
+};
+#define NEVER_ENDS (100000 * (int64_t)SECOND)
+
+/* What a run is made of; all luck while it runs comes from `net`. */
+struct scenario {
+    uint64_t seed, net;
+    enum kind kind;
+    unsigned hosts, candidates, mons, slots;
+    int64_t lease_ms, check_ms, facts_ms, write_ms;
+    enum gate_kind gate;
+    enum monitor_loss loss;
+    bool prefer, mysql, kill_host;
+    int32_t ppm[PROCS];
+    unsigned faults;
+    struct fault fault[FAULTS_MAX];
 };
 
 struct input {
@@ -49,32 +116,38 @@ struct input {
         IN_FACTS,   /* facts, n: jobs ended when it was asked */
         IN_JOB,     /* n: id, ok, facts */
         IN_PROBED,  /* slot, ok: somebody answered */
-        IN_SLOT,    /* slot, state: AE_REMOVED or AE_FOREIGN */
-        IN_JUMP,
-        IN_CHECK, /* peer: host, slot: check, state: result, n: lag */
+        IN_SLOT,    /* slot, state: AE_REMOVED, AE_FOREIGN, AE_GATE_FAILED */
+        IN_JUMP,    /* n: ms */
+        IN_CHECK,   /* peer: host, slot: check, state: result, n: lag */
         IN_COMMAND,
+        IN_NETWORK, /* ok: it is up */
+        IN_KILLED,  /* peer: host, ok */
     } kind;
     int peer, slot, state;
     unsigned number;
     bool ok;
     uint64_t n;
-    struct msg *m;
+    struct packet *packet; /* of IN_MSG */
+    const struct msg *m;
     struct agent_facts *facts;
     struct engine_command command;
     struct input *next;
 };
 
 struct proc {
-    bool on, alive, frozen; /* on: the machine has power */
-    uint64_t life;          /* of the process */
-    uint64_t boot;          /* of the machine */
-    int64_t timer_at;       /* true time of the pending IN_TIME; 0 none */
+    bool on, alive, frozen, paused; /* on: the machine has power; paused: its clock stands too */
+    bool stalled;                   /* frozen by a stall of the gate */
+    uint64_t life;                  /* of the process */
+    uint64_t boot;                  /* of the machine */
+    int64_t paused_at;
+    int64_t timer_at; /* true time of the pending IN_TIME; 0 none */
     struct input *first, *last;
     int64_t disk_stall_until;
 };
 
 struct link {
     bool up[2]; /* at the initiator, at the acceptor */
+    bool trying;
     unsigned number;
     unsigned old_number; /* one that the acceptor has not given up yet */
     int64_t last[2];     /* delivery of the newest packet to that side */
@@ -86,14 +159,18 @@ struct kernel_slot {
 };
 
 struct server {
-    bool up, read_only, io_on, sql_on, connected;
+    bool up, read_only, io_on, sql_on;
+    bool due; /* replication is about to look at its source */
     int64_t hung_until;
     int64_t pid;
     int source;
     uint64_t have[HOSTS], relay[HOSTS];
     int64_t applied_at;    /* true time when it had nothing left to apply */
     int64_t stall_until;   /* applier slow */
-    int64_t late_writable; /* a read_only=0 nobody waits for any more comes into force then; 0 */
+    int64_t late_writable; /* a read_only=0 nobody waits for any more comes into
+                              force then; 0 */
+    bool told;             /* facts.gtid is of what it has */
+    struct agent_facts facts;
 };
 
 struct job {
@@ -108,99 +185,72 @@ struct job {
 };
 
 struct held {
-    struct action act;
+    enum action_kind kind;
+    uint64_t after;
+    int host;
     struct msg_grant grant;
 };
-enum { HELD_MAX = 2048 };
+enum { HELD_MAX = 1024, COPIES = 4 };
 
 struct mon {
     struct engine e;
     bool has_disk; /* some state was written */
     struct engine_durable disk;
+    unsigned copies; /* kept of the journal, now and then */
+    int64_t copied_at;
+    struct engine_durable copy[COPIES];
     uint64_t durable; /* journal number on disk in this life */
     int64_t disk_last;
     unsigned helds;
-    struct held *held;
-    bool take_over;
+    bool take_over, network_down;
+    int64_t took_over_at;
+};
+
+struct judged {
+    int64_t lease, until;
+    bool shown;
 };
 
 struct node {
     struct agent a;
     struct agent_record record;
     bool has_record, has_durable, listening;
+    bool killed; /* switched off by kill_host */
+    bool jumped; /* paused while no agent ran: nobody could close the gate */
     struct agent_durable durable;
     int64_t disk_last, listen_at;
     struct kernel_slot kernel[SLOTS];
+    struct judged judged[SLOTS];
     struct server server;
     struct job job;
-    int64_t jobs_bad_until, gate_bad_until;
-};
-
-enum fault_kind {
-    F_KILL_AGENT,
-    F_FREEZE_AGENT,
-    F_KILL_MONITOR,
-    F_FREEZE_MONITOR,
-    F_WIPE_MONITOR,
-    F_REBOOT,
-    F_KILL_MYSQLD,
-    F_HANG_MYSQLD,
-    F_CUT_BOTH,
-    F_CUT_ONE,
-    F_ISOLATE,
-    F_BREAK,
-    F_SLOW,
-    F_LAG,
-    F_JOBS,
-    F_GATE,
-    F_DISK,
-    F_MOVE,
-    F_MODE,
-    F_OFFLINE,
-    F_SLOT_EVENT,
-    F_JUMP,
-    F_SECOND_MONITOR,
-    F_KIND_N
-};
-struct fault {
-    bool on;
-    enum fault_kind kind;
-    int a, b;
-    int64_t at, len; /* us */
+    int64_t jobs_bad_until, gate_bad_until, stall_until;
 };
 
 struct sim_options {
-    uint64_t seed;
-    bool verbose, trace;
-    int kind;      /* -1 by seed */
-    uint32_t drop; /* faults left out */
+    bool verbose, trace, story;
+    bool broken; /* gates stay open too long: for the test of the judge and of
+                    shrinking */
 };
 
 struct timed;
 struct sim {
     struct sim_options opt;
-    enum kind kind;
+    struct scenario c;
     int64_t now; /* us, true */
     uint64_t luck;
-    unsigned hosts, candidates, mons;
-    int64_t lease_ms;
-    enum gate_kind gate;
-    bool prefer;
-    struct timed *heap;
-    unsigned heap_n, heap_cap;
-    uint64_t seq;
+    int64_t pace; /* us; about a lease and a trap period: what takes long, takes
+                     some of these */
     int64_t clock_off[PROCS];
-    int32_t clock_ppm[PROCS];
     struct proc proc[PROCS];
     struct link link[PROCS][PROCS];
     unsigned numbers;
+    uint64_t commands;
     int64_t cut_until[PROCS][PROCS], slow_until[PROCS][PROCS];
-    int32_t slow_us[PROCS][PROCS];
+    int64_t slow_us[PROCS][PROCS];
     struct node host[HOSTS];
     struct mon mon[MONS];
-    unsigned faults;
-    struct fault fault[FAULTS_MAX];
-    int64_t calm_at; /* the last fault is over */
+    int64_t first_at, up_at; /* the first fault; by then all must be well */
+    int64_t calm_at;         /* the last fault is over */
     int64_t ping_ok[MONS][HOSTS];
 
     /* judge */
@@ -210,86 +260,125 @@ struct sim {
     int writer0;
     uint64_t acked[HOSTS], written, lost;
     int last_writer;
-    bool planned_now;
     int64_t last_acked_at;
-    uint64_t steps;
-
-    char story[STORY_LINES][STORY_LEN];
-    unsigned told;
+    uint64_t steps; /* of engines: monitors' and agents' */
 };
 
-/* sim.c */
+/* queue.c */
 typedef void (*timed_fn)(struct sim *s, int a, int b, uint64_t n, void *data);
 void sim_at(struct sim *s, int64_t at, timed_fn fn, int a, int b, uint64_t n, void *data);
 void sim_in(struct sim *s, int64_t us, timed_fn fn, int a, int b, uint64_t n, void *data);
-uint64_t sim_luck(struct sim *s);
-int64_t sim_between(struct sim *s, int64_t lo, int64_t hi); /* both included */
-bool sim_chance(struct sim *s, unsigned per_thousand);
-int64_t sim_local_ms(const struct sim *s, int proc);
-int64_t sim_true_us(const struct sim *s, int proc, int64_t local_ms);
-void sim_say(struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void sim_fail(struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* One run. True: every promise was kept. */
-bool sim_run(struct sim *s, const struct sim_options *opt);
-const char *proc_name(const struct sim *s, int proc);
+bool queue_step(struct sim *s); /* false: nothing waits */
+void queue_clear(struct sim *s);
+void queue_free(void);
 void proc_input(struct sim *s, int proc, struct input *in); /* takes it over */
 void proc_input_in(struct sim *s, int64_t us, int proc, struct input *in);
 struct input *input_new(int kind);
 void proc_timer(struct sim *s, int proc, int64_t local_deadline_ms);
 void proc_freeze(struct sim *s, int proc);
-void proc_thaw(struct sim *s, int proc);
+/* Goes on with `first` (NULL: it finds out how late it is), then reads what
+ * waited. */
+void proc_thaw(struct sim *s, int proc, const struct input *first);
 void proc_forget(struct sim *s, int proc); /* drops what waits */
 
+/* sim.c */
+uint64_t sim_luck(struct sim *s);
+int64_t sim_between(struct sim *s, int64_t lo, int64_t hi); /* both included */
+bool sim_chance(struct sim *s, unsigned per_thousand);
+int64_t sim_local_ms(const struct sim *s, int proc);
+int64_t sim_true_us(const struct sim *s, int proc, int64_t local_ms);
+void sim_story(struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define sim_say(s, ...) ((s)->opt.story ? sim_story(s, __VA_ARGS__) : (void)0)
+void sim_fail(struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* One run. True: every promise was kept. */
+bool sim_run(struct sim *s, const struct scenario *c, const struct sim_options *opt);
+void sim_tell(unsigned lines); /* the end of the story of the last run with opt.story */
+const char *proc_name(int proc);
+
 /* net.c */
-void net_start(struct sim *s);
+void net_wake(struct sim *s, int proc);
 void net_send(struct sim *s, int from, int to, unsigned number, const struct msg *m);
-bool net_up(const struct sim *s, int from, int to, unsigned *number);
 void net_died(struct sim *s, int proc, bool power);
 void net_frozen(struct sim *s, int proc);
 void net_cut(struct sim *s, int from, int to, int64_t us);
 void net_break(struct sim *s, int i, int j);
-void net_anew(struct sim *s, int i, int j);
 bool net_path(const struct sim *s, int from, int to);
+void packet_free(struct packet *p);
 
 /* server.c */
 void server_start(struct sim *s, int h, bool read_only);
 void server_kill(struct sim *s, int h);
 void server_loops(struct sim *s);
 void server_ask(struct sim *s, int h); /* facts, now */
-void server_facts(struct sim *s, int h, struct agent_facts *f);
+const struct agent_facts *server_facts(struct sim *s, int h);
 int64_t server_lag_ms(const struct sim *s, int h);
 bool server_answers(const struct sim *s, int h);
+bool server_connected(const struct sim *s, int h); /* to its source */
+void server_receive(struct sim *s, int h);
+void server_apply(struct sim *s, int h);
+void server_news(struct sim *s, int h); /* it has more than before */
+void server_rebuild(struct sim *s, int h, int from);
+
+/* jobs.c */
 void job_begin(struct sim *s, int h, const struct agent_action *act);
 void job_cancel(struct sim *s, int h);
 void job_orphan(struct sim *s, int h);
-void server_rebuild(struct sim *s, int h, int from);
+
+/* kernel.c */
+bool kernel_open(const struct sim *s, int h, int slot);
+void kernel_gate(struct sim *s, int h, const struct agent_action *act);
+void host_off(struct sim *s, int h);
+void host_on(struct sim *s, int h);
+void machine_pause(struct sim *s, int proc);
+void machine_resume(struct sim *s, int proc);
 
 /* agents.c */
 void agents_conf(struct sim *s);
 void agent_boot(struct sim *s, int h);
 void agent_kill(struct sim *s, int h);
 void agent_handle(struct sim *s, int h, const struct input *in);
-bool kernel_open(const struct sim *s, int h, int slot);
-void host_off(struct sim *s, int h);
-void host_on(struct sim *s, int h);
+void agent_note(enum agent_event_kind kind, int slot); /* fed after the plan that is performed */
 
 /* monitors.c */
 void monitors_conf(struct sim *s);
 void monitor_boot(struct sim *s, int m);
 void monitor_kill(struct sim *s, int m);
 void monitor_handle(struct sim *s, int m, const struct input *in);
-void monitor_checks(struct sim *s);
 int monitor_reigning(const struct sim *s); /* -1 none */
 
-/* plans.c */
-void faults_plan(struct sim *s);
-void fault_text(const struct sim *s, const struct fault *f, char *to, size_t size);
+/* checks.c */
+int64_t check_period_ms(const struct sim *s, enum check c);
+int64_t check_trap_ms(const struct sim *s, enum check c);
+void checks_start(struct sim *s, int m);
 
-/* faults.c */
+/* draw.c, plans.c */
+int64_t draw_pace(const struct scenario *c);
+int64_t draw_first(const struct scenario *c);
+void scenario_draw(struct scenario *c, uint64_t seed, int kind);
+uint64_t luck_next(uint64_t *luck);
+int64_t luck_between(uint64_t *luck, int64_t lo, int64_t hi);
+bool luck_chance(uint64_t *luck, unsigned per_thousand);
+void plan_draw(struct scenario *c, uint64_t *luck);
+
+/* faults.c, operator.c */
 void faults_start(struct sim *s);
+void operator_start(struct sim *s);
+void operator_says(struct sim *s, const struct engine_command *c);
 
-/* judge.c */
-void judge_step(struct sim *s);
-void judge_loops(struct sim *s);
+/* judge.c, client.c */
+void judge_host(struct sim *s, int h); /* after its agent or kernel changed */
+void judge_start(struct sim *s);
 void judge_moved(struct sim *s, int m, const struct action *act);
 bool judge_whole(struct sim *s, char *why, size_t size);
+void client_start(struct sim *s);
+void client_write(struct sim *s); /* one that comes right now */
+
+/* text.c */
+void scenario_write(const struct scenario *c, FILE *to);
+void fault_write(const struct fault *f, char *to, size_t size);
+/* False: why is on stderr. */
+bool scenario_read(struct scenario *c, const char *path);
+
+/* shrink.c */
+void scenario_shrink(struct sim *s, struct scenario *c, const struct sim_options *opt,
+                     const char *verdict);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * A client that writes through the writer's address: regularly, and at the
+ * worst moments (just before a server is closed or killed, just before an
+ * address goes). */
+#include "sim.h"
+
+static void client_switched(struct sim *s, int h)
+{
+    const struct server *v = &s->host[h].server;
+
+    s->lost = 0;
+    for (int i = 0; i < HOSTS; i++)
+        if (s->acked[i] > v->have[i]) {
+            s->lost += s->acked[i] - v->have[i];
+            s->acked[i] = v->have[i];
+        }
+    sim_say(s, "client: writes go to %s after %lld ms%s", proc_name(h),
+            (long long)((s->now - s->last_acked_at) / MS), s->lost ? ", rows are lost" : "");
+    if (s->lost && s->c.kind == KIND_PLANNED)
+        sim_fail(s, "acknowledged rows were lost without a reason, %s has not all", proc_name(h));
+}
+
+static int client_finds(const struct sim *s)
+{
+    for (int h = 0; h < (int)s->c.hosts; h++)
+        if (kernel_open(s, h, 0))
+            return h;
+    return -1;
+}
+
+static void client_watch_stays(struct sim *s, int h)
+{
+    if (s->c.kind != KIND_MONITOR && s->c.kind != KIND_AGENT && s->c.kind != KIND_PARTNER)
+        return;
+    if (s->c.loss == LOSS_FENCE && s->c.kind != KIND_AGENT)
+        return;
+    if (s->writer0 >= 0 && h != s->writer0 && s->now < s->calm_at + 2 * s->pace && !s->c.prefer)
+        sim_fail(s, "the writer's address left %s (now %s) though nothing but %s failed",
+                 proc_name(s->writer0), proc_name(h),
+                 s->c.kind == KIND_AGENT ? "an agent" : "monitors");
+}
+
+void client_write(struct sim *s)
+{
+    int to = client_finds(s);
+    struct server *v;
+    uint64_t high = 0;
+
+    if (to < 0 || !server_answers(s, to) || s->host[to].server.read_only)
+        return;
+    v = &s->host[to].server;
+    if (to != s->last_writer)
+        client_switched(s, to);
+    for (int i = 0; i < HOSTS; i++)
+        if (v->have[i] > high)
+            high = v->have[i];
+    v->have[to] = s->acked[to] = high + 1;
+    if (v->relay[to] < v->have[to])
+        v->relay[to] = v->have[to];
+    v->told = false;
+    s->last_writer = to;
+    s->last_acked_at = s->now;
+    s->written++;
+    server_news(s, to);
+}
+
+static void client_on_loop(struct sim *s, int a, int b, uint64_t n, void *data)
+{
+    (void)a;
+    (void)b;
+    (void)n;
+    (void)data;
+    sim_in(s, sim_between(s, MS, 2 * s->c.write_ms * MS), client_on_loop, 0, 0, 0, NULL);
+    client_watch_stays(s, client_finds(s));
+    client_write(s);
+}
+
+void client_start(struct sim *s)
+{
+    sim_in(s, s->c.write_ms * MS, client_on_loop, 0, 0, 0, NULL);
+}

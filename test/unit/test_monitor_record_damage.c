@@ -72,11 +72,20 @@ static void test_a_tail_that_is_missing(void **state)
     assert_int_equal(replay(rig.path), 0);
     assert_in_range(inputs(), 1, 299);
     assert_non_null(strstr(told, "not complete"));
-    memset(all + len - 30, 0, 30); /* the file system knew how long it was, and no more */
+    memset(all + len - 12, 0, 12); /* the file system knew how long it was, and no more */
     store(rig.path, all, len);
     assert_int_equal(replay(rig.path), 0);
     assert_in_range(inputs(), 1, 299);
     free(all);
+}
+
+static void test_zeroes_at_the_end(void **state)
+{
+    (void)state;
+    record_some(300);
+    assert_int_equal(truncate(rig.path, 64 * 1024), 0);
+    expect_replay(rig.path, 300);
+    assert_non_null(strstr(told, "not complete"));
 }
 
 /* What a crash left is put aside, not written behind. */
@@ -102,7 +111,7 @@ static void test_nothing_that_was_recorded(void **state)
     store(rig.path, (const uint8_t *)"#!/bin/sh\n", 10);
     assert_int_equal(replay(rig.path), 1);
     assert_non_null(strstr(complained, "no monitor recorded this"));
-    store(rig.path, NULL, 0);
+    store(rig.path, (const uint8_t *)"", 0);
     assert_int_equal(replay(rig.path), 1);
 }
 
@@ -168,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_flipped_byte_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_tail_that_is_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_zeroes_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_after_a_missing_tail_a_new_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_that_was_recorded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_build, setup, teardown),

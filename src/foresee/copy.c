@@ -115,6 +115,26 @@ static void copy_agent(struct foresee *f, int host)
     x->seen = r->mysqld;
 }
 
+/* Its agent was never heard by this monitor: it follows whom it should, as far as checks say. */
+static void copy_unheard(struct foresee *f, int host)
+{
+    const struct host *h = &f->e.host[host];
+    struct foresee_server *v = &f->node[host].server;
+    int w = engine_writer(&f->e);
+
+    v->read_only = true;
+    v->source = w == host ? -1 : w;
+    v->receive = v->apply = v->connected =
+        v->source >= 0 && h->check[CK_REP_THREADS].last == RESULT_OK;
+    v->lag_ms = h->lag_ms >= 1000 ? h->lag_ms : 0;
+    if (w >= 0) {
+        v->mysql_flavour = f->e.host[w].report.mysql_flavour;
+        memcpy(v->source_host, f->conf.engine.names.host[w], NAME_LEN);
+        memcpy(v->have, f->e.host[w].report.gtid, sizeof v->have);
+        memcpy(v->relay, v->have, sizeof v->relay);
+    }
+}
+
 /* What it said of itself, and what the checks say since. */
 static void copy_server(struct foresee *f, int host)
 {
@@ -128,9 +148,13 @@ static void copy_server(struct foresee *f, int host)
     v->up = !(r->start_id && r->mysqld == MYSQLD_DEAD) && !(bad && !r->start_id);
     v->hung = v->up && bad;
     v->hung_at = f->now - 2000;
-    v->read_only = !r->start_id || r->read_only;
+    if (!r->start_id) {
+        copy_unheard(f, host);
+        return;
+    }
+    v->read_only = r->read_only;
     v->mysql_flavour = r->mysql_flavour;
-    v->source = r->start_id ? r->source : -1;
+    v->source = r->source;
     v->source_port = r->source_port;
     memcpy(v->source_host, r->source_host, sizeof v->source_host);
     v->receive = r->receiver != RECEIVER_NO;

@@ -7,7 +7,13 @@
 
 #include <stdarg.h>
 
-enum { LINES_MAX = 5000, EVENTS_MAX = 4000000, WALL_MS = 1000000000 };
+enum {
+    LINES_MAX = 5000,
+    EVENTS_MAX = 4000000,
+    WALL_MS = 1000000000,
+    SETTLE_MS = 90000 /* longer than every grace */
+};
+#define STARTS_AT_WALL_MS INT64_C(1767225600000)
 
 void foresee_conf_of(struct foresee_conf *c, const struct engine_conf *engine)
 {
@@ -272,39 +278,52 @@ static void foresee_hosts_begin(struct foresee *f, const int *source)
     }
 }
 
-void foresee_begin(struct foresee *f, const struct foresee_conf *c, const int *source,
-                   foresee_tell_fn tell, void *owner)
+/* As if the monitor had reigned before. */
+static void foresee_disk(struct foresee *f, enum mode mode)
 {
-    foresee_clear(f, c, tell, owner);
-    f->now = f->began_at = WALL_MS;
-    f->wall_offset = 1767225600000 - f->now;
+    snprintf(f->disk.identity, sizeof f->disk.identity, "%s.1", f->conf.engine.monitor);
+    f->disk.mode = mode;
+    f->has_disk = true;
+    for (unsigned h = 0; h < foresee_hosts(f); h++)
+        f->disk.host[h].state = f->conf.stored[h] == UNKNOWN ? ONLINE : f->conf.stored[h];
+    for (unsigned s = 0; s < f->conf.engine.names.slots; s++) {
+        f->disk.slot[s].holder = -1;
+        f->disk.slot[s].members = f->disk.slot[s].allowed = ~0ull;
+    }
+}
+
+static void foresee_start(struct foresee *f, const int *source, int64_t settle_ms)
+{
+    f->now = WALL_MS - settle_ms;
+    f->began_at = f->told_at = WALL_MS;
+    f->wall_offset = STARTS_AT_WALL_MS - WALL_MS;
     foresee_hosts_begin(f, source);
     monitor_start(f);
     monitor_checks(f);
 }
 
+void foresee_begin(struct foresee *f, const struct foresee_conf *c, const int *source,
+                   foresee_tell_fn tell, void *owner)
+{
+    foresee_clear(f, c, tell, owner);
+    foresee_start(f, source, 0);
+}
+
+void foresee_stored(struct foresee *f, const struct foresee_conf *c, const int *source,
+                    foresee_tell_fn tell, void *owner)
+{
+    foresee_clear(f, c, tell, owner);
+    foresee_disk(f, c->engine.mode);
+    foresee_start(f, source, 0);
+}
+
 void foresee_settled(struct foresee *f, const struct foresee_conf *c, const int *source,
                      foresee_tell_fn tell, void *owner)
 {
-    enum { SETTLE_MS = 90000 }; /* longer than every grace */
-
     foresee_clear(f, c, tell, owner);
     f->quiet = true;
-    f->now = WALL_MS - SETTLE_MS;
-    f->began_at = WALL_MS;
-    f->wall_offset = 1767225600000 - WALL_MS;
-    foresee_hosts_begin(f, source);
-    snprintf(f->disk.identity, sizeof f->disk.identity, "%s.1", c->engine.monitor);
-    f->disk.mode = MODE_ACTIVE;
-    f->has_disk = true;
-    for (unsigned h = 0; h < foresee_hosts(f); h++)
-        f->disk.host[h].state = ONLINE;
-    for (unsigned s = 0; s < c->engine.names.slots; s++) {
-        f->disk.slot[s].holder = -1;
-        f->disk.slot[s].members = f->disk.slot[s].allowed = ~0ull;
-    }
-    monitor_start(f);
-    monitor_checks(f);
+    foresee_disk(f, MODE_ACTIVE);
+    foresee_start(f, source, SETTLE_MS);
     foresee_go(f, f->began_at, 0);
     f->quiet = false;
     f->e.mode = c->engine.mode;

@@ -28,6 +28,7 @@ struct foresee_conf {
     struct {
         int64_t period_ms, timeout_ms;
     } check[CK_N];
+    enum host_state stored[HOSTS_MAX]; /* of foresee_stored, _settled; UNKNOWN means ONLINE */
     enum monitor_loss on_monitor_loss;
     bool kill_hung_mysqld;
     enum gate_kind gate;                           /* of hosts that never reported */
@@ -158,6 +159,10 @@ struct foresee {
  */
 void foresee_begin(struct foresee *f, const struct foresee_conf *c, const int *source,
                    foresee_tell_fn tell, void *owner);
+/* The same, but the monitor has reigned before: hosts were ONLINE, or as conf.stored
+ * says, nobody held anything. */
+void foresee_stored(struct foresee *f, const struct foresee_conf *c, const int *source,
+                    foresee_tell_fn tell, void *owner);
 /* The same, but all hosts are ONLINE, everything is in office and has been so for a while. */
 void foresee_settled(struct foresee *f, const struct foresee_conf *c, const int *source,
                      foresee_tell_fn tell, void *owner);

@@ -7,25 +7,39 @@
 
 enum { FACTS_MS = 250, SILENT_MS = 1000, FIRST_LOOK_MS = 10 };
 
+/* Who may hold addresses of this role: its hosts, and the writer's where it may stand in. */
+static hostset role_hosts_of(const struct engine_conf *c, int role)
+{
+    bool stands_in = !c->role[role].exclusive && c->role[role].last_resort == RESORT_WRITER;
+    hostset all = 0;
+
+    for (unsigned r = 0; r < c->roles; r++)
+        for (unsigned i = 0; i < c->role[r].hosts; i++)
+            if ((int)r == role || (stands_in && c->role[r].writable))
+                all |= 1ull << c->role[r].host[i];
+    return all;
+}
+
 void host_conf(const struct foresee *f, int h, struct agent_conf *out)
 {
     const struct engine_conf *c = &f->conf.engine;
     const struct msg_report *r = &f->e.host[h].report;
+    const struct agent *before = &f->node[h].a;
+    enum gate_kind gate = before->start_id ? before->conf.gate
+                          : r->start_id    ? r->gate
+                                           : f->conf.gate;
 
     memset(out, 0, sizeof *out);
     out->self = h;
     out->hosts = c->names.hosts;
     out->slots = c->names.slots;
     for (unsigned s = 0; s < out->slots; s++) {
-        int role = c->slot_role[s];
-
         memcpy(out->slot[s].name, c->names.slot[s], sizeof out->slot[s].name);
-        out->slot[s].writable = c->role[role].writable;
-        for (unsigned i = 0; i < c->role[role].hosts; i++)
-            out->slot[s].candidates |= 1ull << c->role[role].host[i];
+        out->slot[s].writable = c->role[c->slot_role[s]].writable;
+        out->slot[s].candidates = role_hosts_of(c, c->slot_role[s]);
     }
     out->lease_ms = c->lease_ms;
-    out->gate = r->start_id ? r->gate : f->conf.gate;
+    out->gate = gate;
     out->on_monitor_loss = f->conf.on_monitor_loss;
     out->kill_hung_mysqld = f->conf.kill_hung_mysqld;
     out->catch_up_ms = c->catch_up_ms;

@@ -129,6 +129,16 @@ static void tale_on_line(void *owner, const struct foresee_line *line)
     t->n++;
 }
 
+static void add_pause(struct text *t, const struct fault *f)
+{
+    int64_t ms = f->after_ms - (f->kind == FAULT_WAIT ? f->ms : 0);
+
+    if (ms % 1000)
+        add(t, "%lldms ", (long long)ms);
+    else if (ms)
+        add(t, "%llds ", (long long)ms / 1000);
+}
+
 void foresee_what_if(struct foresee *f, const struct foresee_conf *c, const struct engine *now,
                      const struct faults *faults, struct tale *t)
 {
@@ -138,8 +148,7 @@ void foresee_what_if(struct foresee *f, const struct foresee_conf *c, const stru
     for (unsigned i = 0; i < faults->n; i++) {
         if (i)
             add(&said, " then ");
-        if (faults->at[i].after_ms)
-            add(&said, "%lld ms ", (long long)faults->at[i].after_ms);
+        add_pause(&said, &faults->at[i]);
         add(&said, "%s", faults->at[i].said);
     }
     foresee_copy(f, c, now, tale_on_line, t);

@@ -53,10 +53,9 @@ static bool run_scene(struct run *r, struct foresee *f)
     struct scene *s = r->s;
     bool ok = true;
 
-    if (s->fresh)
-        foresee_begin(f, &s->conf, s->source, run_on_line, r);
-    else
-        foresee_settled(f, &s->conf, s->source, run_on_line, r);
+    (s->state == STATE_FRESH    ? foresee_begin
+     : s->state == STATE_STORED ? foresee_stored
+                                : foresee_settled)(f, &s->conf, s->source, run_on_line, r);
     for (unsigned i = 0; i < s->n && ok; i++) {
         ok = foresee_run(f, s->event[i].at_ms);
         foresee_fault(f, &s->event[i].fault);

@@ -254,6 +254,19 @@ static int read_event(struct reader *r, unsigned n, const char *const *word)
     return 0;
 }
 
+/* stored HOST STATE */
+static int read_stored(struct reader *r, unsigned n, const char *const *word)
+{
+    int h = n == 2 ? host_of(r, word[0]) : bad(r, "stored HOST STATE", ""), at = 0;
+
+    if (h < 0)
+        return h;
+    if (!set_choice(word[1], host_state_names, HOST_STATE_N, &at))
+        return bad(r, "no such state", word[1]);
+    r->s->conf.stored[h] = (enum host_state)at;
+    return 0;
+}
+
 static int read_line(struct reader *r, char *text)
 {
     const char *word[FAULT_WORDS];
@@ -272,11 +285,16 @@ static int read_line(struct reader *r, char *text)
         return read_set(r, rest, (char **)(word + 1));
     if (strcmp(word[0], "hide") == 0)
         return read_hide(r, rest, word + 1);
+    if (strcmp(word[0], "stored") == 0)
+        return read_stored(r, rest, word + 1);
     if (strcmp(word[0], "state") == 0 && n == 2) {
-        r->s->fresh = strcmp(word[1], "fresh") == 0;
-        return r->s->fresh || strcmp(word[1], "settled") == 0
-                   ? 0
-                   : bad(r, "state is settled or fresh", word[1]);
+        static const char *const states[] = {"settled", "stored", "fresh"};
+        int at = 0;
+
+        if (!set_choice(word[1], states, ARRAY_LEN(states), &at))
+            return bad(r, "state is settled, stored or fresh", word[1]);
+        r->s->state = at;
+        return 0;
     }
     return read_event(r, (unsigned)n, word);
 }

@@ -11,7 +11,7 @@ struct scene {
     const char *path;
     struct foresee_conf conf;
     int source[HOSTS_MAX];
-    bool fresh;
+    enum { STATE_SETTLED, STATE_STORED, STATE_FRESH } state;
     bool hidden[TELL_BROKEN + 1];
     int64_t end_ms; /* -1: when nothing is going on any more */
     unsigned n;

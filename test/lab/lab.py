@@ -122,8 +122,8 @@ class Lab:
         self.wait_until(lambda: len({h.value('@@gtid_current_pos') for h in self.dbs()}) == 1, 10,
                         'all three servers have the same data')
 
-    def cluster(self, failover=None, checks=None, monitors=None):
-        """cluster.yaml as a tree."""
+    def cluster(self, failover=None, checks=None, monitors=None, roles=None):
+        """cluster.yaml as a tree; roles: {name: what is different about it}."""
         files = {n: os.path.join(self.directory, f'{n}.password')
                  for n in ('monitor', 'agent', 'repl')}
         tree = {
@@ -154,6 +154,8 @@ class Lab:
         }
         if checks:
             tree['checks'] = checks
+        for name, more in (roles or {}).items():
+            tree['roles'][name].update(more)
         return tree
 
     def secret(self, name, text):

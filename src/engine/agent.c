@@ -257,6 +257,7 @@ static void agent_on_facts(struct agent *a, int64_t now, const struct agent_fact
         a->report_due = true;
     a->facts = *f;
     a->facts_known = true;
+    a->facts_at = now;
     if (f->receiver != RECEIVER_NO || f->applier)
         a->drained = false;
     if (!f->read_only && !may_write && !a->must_fence) {
@@ -444,6 +445,7 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->pid = a->pid;
     memcpy(out->mysqld_why, a->mysqld_why, sizeof out->mysqld_why);
     out->facts = a->facts_known;
+    out->facts_ms = a->facts_known ? now - a->facts_at : 0;
     out->mysql_flavour = a->facts.mysql_flavour;
     out->read_only = a->facts.read_only;
     memcpy(out->gtid, a->facts.gtid, strlen(a->facts.gtid) + 1);

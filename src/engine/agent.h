@@ -208,6 +208,7 @@ struct agent {
     int64_t pid;
     char mysqld_why[WHY_LEN];
     bool facts_known;
+    int64_t facts_at;
     struct agent_facts facts;
     enum agent_job job;
     bool job_cancelled;

@@ -130,6 +130,16 @@ static void agent_start_job(struct agent *a, enum agent_job job, int64_t limit_m
     }
 }
 
+/* The operator's force: what was received and can't be applied is given up. */
+static void agent_as_is(struct agent *a, struct agent_plan *p)
+{
+    if (!a->facts_known || a->facts.receiver != RECEIVER_NO)
+        return;
+    a->drained = true;
+    a->job_retry_ms = 0;
+    agent_say(p, true, "goes on without what could not be applied: %.200s", a->problem);
+}
+
 void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_plan *p)
 {
     enum agent_job job = ev->job.job;
@@ -140,8 +150,10 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
     a->job = JOB_NONE;
     a->job_cancelled = false;
     a->facts_known = a->mysqld == MYSQLD_UP && ev->job.facts; /* it may have done half its work */
-    if (a->facts_known)
+    if (a->facts_known) {
         a->facts = *ev->job.facts;
+        a->facts_at = ev->now_ms;
+    }
     a->report_due = true;
     if (!ev->job.ok || cancelled) {
         a->job_retry_ms = ev->now_ms + (job == JOB_READ_ONLY ? RETRY_FENCE_MS : RETRY_MS);
@@ -149,6 +161,8 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
             a->job_retry_ms = 0;
         else
             snprintf(a->problem, sizeof a->problem, "%s", ev->job.why ? ev->job.why : "");
+        if (job == JOB_DRAIN && !cancelled && a->order.as_is)
+            agent_as_is(a, p);
         return;
     }
     a->problem[0] = 0;

@@ -49,11 +49,20 @@ static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t 
     for (int c = 0; c < (int)e->conf.names.hosts; c++) {
         if (c == to || c == x->holder || !x->host[c].maybe || x->host[c].allowed >> to & 1)
             continue;
-        snprintf(why, size,
-                 "%s was away while %s went on without it: it is stale. When %s is surely dead: "
-                 "move-role --force %s %s --lost %s",
-                 host_name(e, to), host_name(e, c), host_name(e, c),
-                 e->conf.role[e->conf.slot_role[s]].name, host_name(e, to), host_name(e, c));
+        if (!x->host[c].allowed)
+            snprintf(why, size,
+                     "%s is not heard, and since it is not known whose promises it needs it may "
+                     "hold it for as long. When it is surely dead: move-role --force %s %s --lost "
+                     "%s",
+                     host_name(e, c), e->conf.role[e->conf.slot_role[s]].name, host_name(e, to),
+                     host_name(e, c));
+        else
+            snprintf(
+                why, size,
+                "%s was away while %s went on without it: it is stale. When %s is surely dead: "
+                "move-role --force %s %s --lost %s",
+                host_name(e, to), host_name(e, c), host_name(e, c),
+                e->conf.role[e->conf.slot_role[s]].name, host_name(e, to), host_name(e, c));
         return true;
     }
     return false;

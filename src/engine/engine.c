@@ -209,7 +209,7 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
         x->pinned = d && d->slot[s].pinned;
         x->target = d && d->mode == MODE_PASSIVE ? d->slot[s].target : -1;
         for (unsigned h = 0; h < e->conf.names.hosts; h++)
-            x->host[h].allowed = d ? d->slot[s].allowed : ~0ull;
+            x->host[h].allowed = d ? d->slot[s].allowed : e->take_over ? 0 : ~0ull;
     }
     if (d) {
         e->mode = d->mode;
@@ -276,7 +276,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     report_copy(&x->report, r);
     x->report_at = e->now;
     if (r->facts)
-        x->facts_at = e->now;
+        x->facts_at = e->now - r->facts_ms;
     memcpy(x->agent_obeys, r->obeys, sizeof x->agent_obeys);
     x->agent_heard_ms = r->heard_ms;
     if (r->epoch > e->epoch_seen)

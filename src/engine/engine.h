@@ -258,6 +258,7 @@ struct slot {
     bool pinned;          /* put there by move-role: balancing leaves it */
     int64_t gather_since; /* unheld writable slot: all stop and apply, to see who has most; 0 not */
     int fetch_by, fetch_from; /* then: who fetches from whom */
+    bool fetched;             /* what is to be reached was on its way at the last assignment */
     int64_t assigned_at;
     int journal_holder; /* as read at start, until somebody is adopted or assigned */
     uint64_t electorate, electorate_after;
@@ -275,6 +276,7 @@ struct move {
     uint64_t id; /* ctl's command; 0: the engine's own (prefer) */
     int slot, from, to;
     int64_t started, blocked;
+    char gtid[GTID_LEN]; /* what the old holder had when it began */
     char error[WHY_LEN];
     unsigned steps;
     struct {

@@ -5,7 +5,7 @@
  * long. */
 #include "engine/engine_internal.h"
 
-enum { GATHER_MS = 500, FETCH_MS = 5000 };
+enum { GATHER_MS = 500 };
 
 static bool gather_counts(const struct engine *e, int h)
 {
@@ -33,7 +33,8 @@ static bool gather_all(const struct engine *e, int s)
     if (gather_time(e, s) >= GATHER_MS)
         return true;
     for (unsigned h = 0; h < e->conf.names.hosts; h++)
-        if (gather_counts(e, (int)h) && !gather_stopped(e, (int)h))
+        if (gather_counts(e, (int)h) && !gather_stopped(e, (int)h) &&
+            !(e->slot[s].gather_since && (int)h == e->slot[s].fetch_by))
             return false;
     return true;
 }
@@ -55,16 +56,26 @@ static int gather_ahead(const struct engine *e, int to)
  */
 enum gather { GATHER_DONE, GATHER_STOP, GATHER_FETCH };
 
+/* Its receiver runs and is connected to `from`: what is missing comes by itself. */
+static bool gather_receives(const struct engine *e, int s, int to, int from)
+{
+    const struct host *h = &e->host[to];
+    bool as_ordered = h->order.follow == FOLLOW_SOURCE && h->order.source == from &&
+                      h->report.settled >= h->order.serial;
+
+    return h->report.source == from && h->report.receiver == RECEIVER_YES &&
+           (!e->slot[s].gather_since || as_ordered);
+}
+
 /* The last holder let go in good order and has all there is. It is fetched while `to` holds
  * nothing yet, if it doesn't receive from there anyway. */
 static enum gather gather_reach(const struct engine *e, int s, int to, int *from)
 {
     const struct slot *x = &e->slot[s];
-    const struct host *h = &e->host[to];
 
     *from = x->last;
     if (gtid_text_subset(e, x->last, x->reach, to) || !host_live(e, x->last) ||
-        (h->report.source == x->last && h->report.receiver == RECEIVER_YES && !x->gather_since))
+        gather_receives(e, s, to, x->last))
         return GATHER_DONE;
     return gather_time(e, s) >= FETCH_MS ? GATHER_DONE : GATHER_FETCH;
 }
@@ -80,7 +91,26 @@ static enum gather gather_next(const struct engine *e, int s, int to, int *from)
     if (!gather_all(e, s))
         return GATHER_STOP;
     *from = gather_ahead(e, to);
-    return *from < 0 || gather_time(e, s) >= FETCH_MS ? GATHER_DONE : GATHER_FETCH;
+    if (*from < 0 || gather_time(e, s) >= FETCH_MS)
+        return GATHER_DONE;
+    return x->fetch_by == to && x->fetch_from == *from && x->gather_since &&
+                   gather_receives(e, s, to, *from)
+               ? GATHER_DONE
+               : GATHER_FETCH;
+}
+
+/* `to` gets the slot now. What is still on its way to it from somebody who has more is what it has
+ * to reach. */
+void gather_end(struct engine *e, int s, int to)
+{
+    struct slot *x = &e->slot[s];
+
+    x->fetched = false;
+    if (!x->gather_since || x->reach[0] || x->fetch_by != to ||
+        !gather_receives(e, s, to, x->fetch_from))
+        return;
+    memcpy(x->reach, e->host[x->fetch_from].report.gtid, sizeof x->reach);
+    x->fetched = true;
 }
 
 bool gather_open(const struct engine *e, int s, int to)

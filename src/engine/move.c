@@ -123,13 +123,24 @@ void move_released(struct engine *e, int s, int from, bool silent)
         m->phase = MOVE_PROMOTE;
 }
 
-static bool move_caught_up(const struct engine *e, const struct move *m)
+/* Seconds of lag are whole ones: what the old holder had when the move began must be there too. */
+static bool move_caught_up(const struct engine *e, const struct move *m, char *why, size_t size)
 {
-    const struct host *x = &e->host[m->to];
+    const struct msg_report *r = &e->host[m->to].report;
 
-    return !slot_writable(e, m->slot) ||
-           (x->report.receiver == RECEIVER_YES && x->report.applier && x->report.lag_ms >= 0 &&
-            x->report.lag_ms < LAG_NEAR_ZERO_MS);
+    if (!slot_writable(e, m->slot))
+        return true;
+    if (r->receiver != RECEIVER_YES || !r->applier)
+        snprintf(why, size, "its %s does not run",
+                 r->receiver != RECEIVER_YES ? "receiver" : "applier");
+    else if (r->lag_ms < 0 || r->lag_ms >= LAG_NEAR_ZERO_MS)
+        snprintf(why, size, "it is %" PRId64 " s behind", r->lag_ms < 0 ? -1 : r->lag_ms / 1000);
+    else if (m->gtid[0] && !gtid_text_subset(e, m->from, m->gtid, m->to))
+        snprintf(why, size, "it has not applied what %s had when the move began",
+                 host_name(e, m->from));
+    else
+        return true;
+    return false;
 }
 
 static bool move_arrived(const struct engine *e, const struct move *m, int h)
@@ -147,7 +158,8 @@ static void move_go(struct engine *e)
 
     m->phase = MOVE_RELEASE;
     m->blocked = slot_writable(e, m->slot) ? e->now : 0;
-    move_step(e, "%s caught up, %s told to let go", host_name(e, m->to), host_name(e, m->from));
+    move_step(e, "%s %s, %s told to let go", host_name(e, m->to),
+              e->slot[m->slot].forced ? "was forced" : "caught up", host_name(e, m->from));
     e->slot[m->slot].target = m->to;
     slot_release(e, m->slot, false);
 }
@@ -160,7 +172,10 @@ void move_begin(struct engine *e, uint64_t id, int slot, int to)
                             .from = e->slot[slot].holder,
                             .to = to,
                             .started = e->now};
-    move_step(e, "checked: %s is fit", host_name(e, to));
+    if (e->host[e->slot[slot].holder].report.facts)
+        snprintf(e->move.gtid, sizeof e->move.gtid, "%s",
+                 e->host[e->slot[slot].holder].report.gtid);
+    move_step(e, "%s may get it", host_name(e, to));
 }
 
 /* Writes go on until the new one is fit, close behind, and nobody else is in the way. */
@@ -169,7 +184,7 @@ static void move_lag(struct engine *e, struct plan *p)
     struct move *m = &e->move;
     struct slot *x = &e->slot[m->slot];
     bool late = e->now - m->started > e->conf.catch_up_ms;
-    char why[WHY_LEN];
+    char why[WHY_LEN] = "";
 
     if (x->holder != m->from)
         snprintf(m->error, sizeof m->error, "its holder changed meanwhile");
@@ -179,13 +194,13 @@ static void move_lag(struct engine *e, struct plan *p)
         if (!late)
             return;
         memcpy(m->error, why, sizeof m->error);
-    } else if (move_caught_up(e, m)) {
+    } else if (move_caught_up(e, m, why, sizeof why)) {
         move_go(e);
         return;
     } else if (late)
         snprintf(m->error, sizeof m->error,
-                 "%s did not catch up in %" PRId64 " ms (lag %" PRId64 " ms); nothing was changed",
-                 host_name(e, m->to), e->conf.catch_up_ms, e->host[m->to].report.lag_ms);
+                 "%s did not catch up in %" PRId64 " s: %.120s; nothing was changed",
+                 host_name(e, m->to), e->conf.catch_up_ms / 1000, why);
     else
         return;
     move_end(e, false, p);
@@ -336,8 +351,8 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         command_lost(e, c, p);
     if (x->holder >= 0) {
         move_begin(e, c->id, s, c->host);
-        if (c->force)
-            move_go(e);
+        if (c->force && e->host[c->host].state == REPLICATION_FAIL)
+            move_go(e); /* it will never catch up */
         return;
     }
     x->target = c->host;

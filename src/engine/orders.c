@@ -5,8 +5,9 @@
 #include "engine/engine_internal.h"
 
 enum {
-    SAMPLE_PATIENCE_MS =
-        2000, /* a writer's report may be older than the sample it is compared with */
+    SAMPLE_PATIENCE_MS = 2000,
+    ASKED_AFTER_MS = 1000, /* the writer, after the sample: a slow answer is not an old one */
+    COMPARE_MS = 5000,     /* whoever was clean and runs is compared again */
     RESEND_MS = 500,
 };
 
@@ -20,6 +21,47 @@ static bool order_runs(const struct engine *e, int h, int w)
            !(x->order.serial && x->order.follow == FOLLOW_NONE);
 }
 
+/* The sample is not in what the writer has, and the writer was asked late enough to tell. */
+static bool sample_convicts(const struct engine *e, int h, int w)
+{
+    const struct host *x = &e->host[h];
+
+    return e->now - x->sample_at >= SAMPLE_PATIENCE_MS &&
+           e->host[w].facts_at - x->sample_at >= ASKED_AFTER_MS;
+}
+
+static void sample_take(struct engine *e, struct host *x)
+{
+    memcpy(x->sample, x->report.gtid, strlen(x->report.gtid) + 1);
+    x->sampled = true;
+    x->sample_at = e->now;
+}
+
+static void host_convicted(struct engine *e, int h, int w, struct plan *p)
+{
+    struct host *x = &e->host[h];
+
+    gtid_text_extra(e, h, x->sample, w, x->extra, sizeof x->extra);
+    x->clean = x->sampled = false;
+    plan_event(e, p, EVENT_WARN, h, "has transactions the writer %s doesn't have: %s",
+               host_name(e, w), x->extra);
+}
+
+/* Somebody with enough rights can write to a replica while it runs. */
+static void order_recompare(struct engine *e, int h, int w, struct plan *p)
+{
+    struct host *x = &e->host[h];
+
+    if (!x->sampled) {
+        if (e->now - x->sample_at >= COMPARE_MS && order_runs(e, h, w))
+            sample_take(e, x);
+    } else if (gtid_text_subset(e, h, x->sample, w)) {
+        x->sampled = false;
+    } else if (sample_convicts(e, h, w)) {
+        host_convicted(e, h, w, p);
+    }
+}
+
 /* Compares what a host has with what the writer has, until the answer is sure. */
 static void order_compare(struct engine *e, int h, int w, struct plan *p)
 {
@@ -29,8 +71,12 @@ static void order_compare(struct engine *e, int h, int w, struct plan *p)
     /* an applier that broke never settles; what it has applied can convict it, not clear it */
     bool sure = stopped || (w >= 0 && order_runs(e, h, w));
 
-    if (w < 0 || x->clean || !x->report.facts || !host_live(e, h) || h == w)
+    if (w < 0 || !x->report.facts || !host_live(e, h) || h == w)
         return;
+    if (x->clean) {
+        order_recompare(e, h, w, p);
+        return;
+    }
     if (x->extra[0]) {
         if (gtid_text_subset(e, h, x->report.gtid, w)) {
             x->extra[0] = 0;
@@ -47,20 +93,15 @@ static void order_compare(struct engine *e, int h, int w, struct plan *p)
         if (!sure && x->report.applier)
             return;
         x->sample_sure = sure;
-        memcpy(x->sample, x->report.gtid, sizeof x->sample);
-        x->sampled = true;
-        x->sample_at = e->now;
+        sample_take(e, x);
     }
     if (gtid_text_subset(e, h, x->sample, w)) {
         x->clean = x->sample_sure;
-        x->sampled = x->sample_sure;
+        x->sampled = false;
         return;
     }
-    if (e->now - x->sample_at < SAMPLE_PATIENCE_MS || e->host[w].report_at <= x->sample_at)
-        return;
-    gtid_text_extra(e, h, x->sample, w, x->extra, sizeof x->extra);
-    plan_event(e, p, EVENT_WARN, h, "has transactions the writer %s doesn't have: %s",
-               host_name(e, w), x->extra);
+    if (sample_convicts(e, h, w))
+        host_convicted(e, h, w, p);
 }
 
 static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
@@ -115,6 +156,7 @@ static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
             continue;
         if (!x->releasing)
             o->hold |= 1ull << s;
+        o->as_is = o->as_is || (x->forced && !x->adopted && slot_writable(e, (int)s));
         o->probe = o->probe || (x->probe && !x->adopted);
         o->fence = o->fence || (x->releasing && x->fence);
     }
@@ -123,8 +165,9 @@ static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
 
 static bool order_same(const struct msg_order *a, const struct msg_order *b)
 {
-    return a->hold == b->hold && a->follow == b->follow && a->source == b->source &&
-           a->start_id == b->start_id && strcmp(a->reach, b->reach) == 0 && a->fence >= b->fence;
+    return a->hold == b->hold && a->as_is == b->as_is && a->follow == b->follow &&
+           a->source == b->source && a->start_id == b->start_id &&
+           strcmp(a->reach, b->reach) == 0 && a->fence >= b->fence;
 }
 
 /* Only what is used of `from`; the rest of `to` is zero. */

@@ -88,13 +88,22 @@ static bool dead(const struct engine *e, int s)
     return holder_state(e, s) == HARD_OFFLINE;
 }
 
-/* Heard again after it was thought dead: it stays, or its checks turn bad again. */
-static bool seen_again(const struct engine *e, int s)
+static bool checks_good(const struct engine *e, int s)
 {
-    int h = holder(e, s);
+    return check_good(e, holder(e, s), CK_PING) && check_good(e, holder(e, s), CK_MYSQL);
+}
 
-    return e->now - e->host[h].report_at >= host_lease(e, h) / 4 ||
-           (check_good(e, h, CK_PING) && check_good(e, h, CK_MYSQL));
+/* Its agent has not been heard since its checks began to fail: perhaps it is this monitor that is
+ * cut off, and the order to let go would reach it when everything is well again. */
+static bool not_heard_since(const struct engine *e, int s)
+{
+    const struct host *h = &e->host[holder(e, s)];
+    int64_t since = 0;
+
+    for (enum check c = CK_PING; c <= CK_MYSQL; c++)
+        if (!check_good(e, holder(e, s), c) && h->check[c].error_since > since)
+            since = h->check[c].error_since;
+    return !h->dead_since && h->report_at <= since + e->conf.lease_ms / 12;
 }
 
 static bool back(const struct engine *e, int s)
@@ -145,8 +154,10 @@ static bool opening(const struct engine *e, int s)
 
 static bool too_slow(const struct engine *e, int s)
 {
-    return e->mode == MODE_ACTIVE && e->now - e->slot[s].assigned_at >= e->conf.catch_up_ms &&
-           !silent(e, s) && !move_on(e, s);
+    int64_t patience = e->slot[s].fetched ? FETCH_MS : e->conf.catch_up_ms;
+
+    return e->mode == MODE_ACTIVE && e->now - e->slot[s].assigned_at >= patience && !silent(e, s) &&
+           !move_on(e, s);
 }
 
 /* ---- what is done about them ---- */
@@ -200,8 +211,9 @@ static void then_next(struct engine *e, int s, struct plan *p)
     x->assigned_at = e->now;
     if (x->reach[0]) {
         plan_event(e, p, EVENT_WARN, h, "could not reach what %s had: goes on without it, %.600s",
-                   host_name(e, x->last), x->reach);
+                   host_name(e, x->fetched ? x->fetch_from : x->last), x->reach);
         x->reach[0] = 0;
+        x->fetched = false;
         return;
     }
     state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
@@ -284,7 +296,20 @@ static const struct rule held_rows[] = {
      NULL,
      "is HARD_OFFLINE and cannot be told to let go",
      say_out},
-    {"seen-again", 0, {dead, seen_again}, STAY, NULL, "is heard again, its checks decide", NULL},
+    {"checks-good-again",
+     0,
+     {dead, checks_good},
+     STAY,
+     NULL,
+     "was thought dead, but its checks are not bad any more",
+     NULL},
+    {"not-heard-since",
+     0,
+     {dead, not_heard_since},
+     STAY,
+     NULL,
+     "is HARD_OFFLINE, but its agent has not been heard since its checks began to fail",
+     say_out},
     {"dead-leaves", 0, {dead}, STAY, then_leave, "is HARD_OFFLINE", NULL},
     {"just-given", 0, {back, just_given}, STAY, NULL, "has just got it", NULL},
     {"back-leaves", 0, {back}, STAY, then_leave, "is AWAITING_RECOVERY", NULL},
@@ -429,6 +454,7 @@ static void then_gather(struct engine *e, int s, struct plan *p)
 
 static void then_give(struct engine *e, int s, struct plan *p)
 {
+    gather_end(e, s, e->slot[s].choice);
     slot_assign(e, s, e->slot[s].choice, p);
 }
 
@@ -524,6 +550,8 @@ void slots_work(struct engine *e, struct plan *p)
 
         if (x->holder >= 0) {
             x->arrived = x->arrived || x->adopted || slot_arrived(e, s);
+            if (x->arrived && !x->releasing && !move_on(e, s))
+                x->forced = false; /* it was for getting there */
             slot_rule(e, s, &held_rules, p);
         }
         if (x->holder < 0) {

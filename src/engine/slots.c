@@ -49,7 +49,7 @@ static void slot_reported(struct engine *e, int h, const struct report_slot *r)
         e->host[h].order.serial && e->host[h].order.start_id != e->host[h].report.start_id;
 
     m->not_before = r->promised_ms ? e->now + other_clock(r->promised_ms) : 0;
-    if (r->hold != HOLD_NONE && !m->maybe)
+    if (r->hold != HOLD_NONE && (!m->maybe || !m->allowed))
         m->allowed = r->members;
     if (r->hold != HOLD_NONE && r->lease_ms) {
         int64_t out_at =

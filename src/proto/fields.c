@@ -118,8 +118,8 @@ static const struct field refusal_fields[] = {U64(epoch), TEXT(monitor), {0}};
 static const struct field order_fields[] = {
     U64(epoch),    TEXT(monitor), U64(serial),
     U64(start_id), SLOTSET(hold), ENUM(follow, follow_words),
-    HOST(source),  BOOL(fence),   BOOL(probe),
-    TEXT(reach),   {0},
+    HOST(source),  BOOL(fence),   BOOL(as_is),
+    BOOL(probe),   TEXT(reach),   {0},
 };
 #undef THIS
 
@@ -169,6 +169,7 @@ static const struct field report_fields[] = {
     MS(pid),
     TEXT(mysqld_why),
     BOOL(facts),
+    MS(facts_ms),
     BOOL(mysql_flavour),
     BOOL(read_only),
     TEXT(gtid),

@@ -84,6 +84,7 @@ struct msg_order {
     enum following follow;
     int source; /* host, with FOLLOW_SOURCE; else -1 */
     bool fence; /* what is not held any more is let go at once, not in good order */
+    bool as_is; /* what was received and can't be applied is given up: the operator's force */
     bool probe; /* ask the network whether somebody still answers before an address is shown */
     char reach[GTID_LEN]; /* have applied this before writes open; "" nothing in particular */
 };
@@ -145,6 +146,7 @@ struct msg_report {
     char mysqld_why[WHY_LEN]; /* the proof, with MYSQLD_DEAD: "mysqld (pid 123) is exiting" */
 
     bool facts;         /* the server was asked since it started; the rest means something */
+    int64_t facts_ms;   /* how long ago it was asked last */
     bool mysql_flavour; /* else MariaDB: how to read gtid */
     bool read_only;
     char gtid[GTID_LEN]; /* everything executed: MariaDB per domain and server, MySQL gtid_executed

@@ -96,7 +96,7 @@ static void order(void **state)
     msg.order.follow = FOLLOW_SOURCE;
     msg.order.source = 63;
     msg.order.serial = 7ull << 32 | 5;
-    msg.order.fence = msg.order.probe = true;
+    msg.order.fence = msg.order.as_is = msg.order.probe = true;
     FILL(msg.order.reach);
     there_and_back(&full);
 }
@@ -144,6 +144,7 @@ static void report(void **state)
                                           .members = UINT64_MAX};
     r->mysqld = MYSQLD_DEAD;
     r->facts = r->mysql_flavour = r->read_only = r->applier = true;
+    r->facts_ms = 40;
     r->source_port = 65535;
     r->receiver = RECEIVER_YES;
     r->source = 63;
@@ -203,7 +204,7 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_order), 4200);
     assert_int_equal(sizeof(struct msg_grant), 2136);
     assert_int_equal(sizeof(struct msg_lease), 1568);
-    assert_int_equal(sizeof(struct msg_report), 8672);
+    assert_int_equal(sizeof(struct msg_report), 8688);
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
     assert_int_equal(sizeof(struct msg_command), 4112);
@@ -235,7 +236,8 @@ static void refused(const char *text, const char *sentence)
 #define LEASE(slots) "{\"t\":\"lease\",\"epoch\":1,\"start_id\":2,\"sent_ms\":3,\"slot\":" slots "}"
 #define ORDER(follow, source)                                                                      \
     "{\"t\":\"order\",\"epoch\":1,\"monitor\":\"m\",\"serial\":1,\"start_id\":1,\"hold\":[],"      \
-    "\"follow\":" follow ",\"source\":" source ",\"fence\":false,\"probe\":false,\"reach\":\"\"}"
+    "\"follow\":" follow ",\"source\":" source                                                     \
+    ",\"fence\":false,\"as_is\":false,\"probe\":false,\"reach\":\"\"}"
 #define SLOT(name) "{\"slot\":\"" name "\",\"serial\":1,\"electorate\":1}"
 
 static void what_is_wrong_is_named(void **state)

@@ -213,6 +213,7 @@ static void test_a_full_disk_is_told_once(void **state)
     assert_int_equal(replay(rig.path), 0);
     assert_non_null(strstr(told, "what happened before this is missing"));
     assert_null(strstr(told, "not complete"));
+    assert_non_null(strstr(told, "the monitor starts")); /* the same file still */
 }
 
 static void test_the_journal_keeps_its_room(void **state)

@@ -108,6 +108,7 @@ static void copy_agent(struct foresee *f, int host)
     a->pid = r->pid;
     memcpy(a->mysqld_why, r->mysqld_why, sizeof a->mysqld_why);
     a->facts_known = r->facts;
+    a->facts_at = h->report_at - r->facts_ms;
     copy_facts(r, &a->facts);
     memcpy(a->problem, r->problem, sizeof a->problem);
     a->reported_ms = h->report_at;
@@ -129,7 +130,7 @@ static void copy_unheard(struct foresee *f, int host)
     v->lag_ms = h->lag_ms >= 1000 ? h->lag_ms : 0;
     if (w >= 0) {
         v->mysql_flavour = f->e.host[w].report.mysql_flavour;
-        memcpy(v->source_host, f->conf.engine.names.host[w], NAME_LEN);
+        foresee_text(v->source_host, sizeof v->source_host, foresee_host(f, w));
         memcpy(v->have, f->e.host[w].report.gtid, sizeof v->have);
         memcpy(v->relay, v->have, sizeof v->relay);
     }

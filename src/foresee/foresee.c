@@ -75,6 +75,15 @@ static struct foresee_due due_pop(struct foresee *f)
 
 /* ---- the story ---- */
 
+void foresee_text(char *to, size_t size, const char *from)
+{
+    size_t n = strlen(from);
+
+    n = n < size ? n : size - 1;
+    memcpy(to, from, n);
+    to[n] = 0;
+}
+
 int64_t foresee_now(const struct foresee *f)
 {
     return f->now - f->began_at;
@@ -270,8 +279,7 @@ static void foresee_hosts_begin(struct foresee *f, const int *source)
         snprintf(v->have, sizeof v->have, "0-1-100");
         memcpy(v->relay, v->have, sizeof v->relay);
         if (v->source >= 0) {
-            snprintf(v->source_host, sizeof v->source_host, "%.*s", ADDR_LEN - 1,
-                     foresee_host(f, v->source));
+            foresee_text(v->source_host, sizeof v->source_host, foresee_host(f, v->source));
             v->source_port = 3306;
         }
         host_start_agent(f, (int)h);

@@ -33,6 +33,7 @@ enum due {
 };
 
 /* foresee.c */
+void foresee_text(char *to, size_t size, const char *from); /* cut at size */
 void foresee_push(struct foresee *f, int64_t in_ms, enum due what, int a, int b, int32_t n);
 void foresee_say(struct foresee *f, enum foresee_kind kind, int host, const char *fmt, ...)
     PRINTF_LIKE(4, 5);

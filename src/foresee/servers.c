@@ -201,8 +201,7 @@ static bool follow_is_done(struct foresee *f, int h, struct foresee_job *j)
     if (v->source != j->source || !v->receive) {
         memcpy(v->relay, v->have, sizeof v->relay);
         v->source = j->source;
-        snprintf(v->source_host, sizeof v->source_host, "%.*s", ADDR_LEN - 1,
-                 foresee_host(f, j->source));
+        foresee_text(v->source_host, sizeof v->source_host, foresee_host(f, j->source));
         v->source_port = 3306;
         v->receive = true;
         v->connected = false;

@@ -113,7 +113,7 @@ static void wire_linked(struct foresee *f, int h)
             wire_connect_soon(f, h);
         return;
     }
-    snprintf(hello.name, sizeof hello.name, "%s", foresee_host(f, h));
+    foresee_text(hello.name, sizeof hello.name, foresee_host(f, h));
     memcpy(hello.monitor, x->a.durable.monitor, sizeof hello.monitor);
     hello.epoch = x->a.durable.epoch;
     hello.start_id = x->a.start_id;

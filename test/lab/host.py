@@ -96,6 +96,34 @@ class Host:
                  f"MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=0.5")
         self.sql('START SLAVE')
 
+    def make_anew(self, source):
+        """What an operator does with a server that has transactions of its own: with the agent
+        stopped, a fresh one with the data of `source` and the GTID that belongs to it."""
+        self.agent.terminate()
+        self.mysqld.terminate(10)
+        for name in os.listdir(self.ns.root(self.data)):
+            path = os.path.join(self.ns.root(self.data), name)
+            (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
+        self.prepare_data()
+        self.start_mysqld('skip_slave_start = 1')
+        with server.connect(self.lab.host(source).socket, 30) as there, there.cursor() as c:
+            c.execute('START TRANSACTION WITH CONSISTENT SNAPSHOT')
+            c.execute("SHOW STATUS LIKE 'binlog_snapshot_%'")
+            at = dict(c.fetchall())
+            c.execute('SELECT id FROM app.writes')
+            rows = [str(row[0]) for row in c.fetchall()]
+            c.execute('SELECT BINLOG_GTID_POS(%s, %s)',
+                      (at['Binlog_snapshot_file'], int(at['Binlog_snapshot_position'])))
+            gtid = c.fetchone()[0]
+        with server.connect(self.socket, 30) as here, here.cursor() as c:
+            c.execute('SET sql_log_bin = 0')
+            c.execute('CREATE DATABASE app')
+            c.execute('CREATE TABLE app.writes (id BIGINT PRIMARY KEY) ENGINE=InnoDB')
+            for i in range(0, len(rows), 5000):
+                c.execute(f"INSERT INTO app.writes VALUES ({'),('.join(rows[i:i + 5000])})")
+            c.execute(f"SET GLOBAL gtid_slave_pos = '{gtid}'")
+        self.start_agent()
+
     # hamm
 
     def _start(self, what, *more, config=None):
@@ -111,8 +139,8 @@ class Host:
     def start_agent(self):
         return self._start('agent', '--host', self.name)
 
-    def start_monitor(self, config=None):
-        return self._start('monitor', config=config)
+    def start_monitor(self, *more, config=None):
+        return self._start('monitor', *more, config=config)
 
     def kill(self, what):
         """kill -9 of 'mysqld', 'agent' or 'monitor'; the time it was done."""

@@ -22,19 +22,24 @@ WRITER6 = 'fd00:77::100'
 HOSTS = {'mon1': '10.77.0.1', 'db1': '10.77.0.11', 'db2': '10.77.0.12', 'db3': '10.77.0.13',
          'client': '10.77.0.50'}
 POLL_S = 0.01
+SEEN_S = 0.1  # so much later than it came the witness may note an answer
 PLAIN = re.compile(r'^[A-Za-z0-9_./-][A-Za-z0-9_./:-]*$')
 
 
 LEASE_S = {'nft': 2.0, 'lifetime': 3.0}
 
 
-def out(gate='nft'):
+def out(gate='nft', lease=None):
     """Design 7: how long after its moment a lease is surely over, seconds."""
-    return LEASE_S[gate] * 1.0204 + {'nft': 0.05, 'lifetime': 1.3}[gate]
+    return (lease or LEASE_S[gate]) * 1.0204 + {'nft': 0.05, 'lifetime': 1.3}[gate]
 
 
 class Failure(AssertionError):
     """A scenario's expectation that did not come true."""
+
+
+class Skipped(Exception):
+    """This machine lacks what the scenario needs."""
 
 
 def address6(address):
@@ -256,9 +261,9 @@ class Lab:
                 return h['state']
         return None
 
-    def writer(self):
-        """The host that has the writer role, as status says."""
-        for r in self.status().get('roles', []):
+    def writer(self, host='mon1'):
+        """The host that has the writer role, as the status of that monitor says."""
+        for r in self.status(host).get('roles', []):
             if r['name'] == 'writer':
                 return r['host']
         return None
@@ -386,12 +391,33 @@ class Lab:
                                   f'{(last - first) * 1000:.0f} ms, from '
                                   f'{first - self.began:.3f} to {last - self.began:.3f}')
 
+    def assert_together(self, *ips):
+        """At no instant were these addresses on different hosts."""
+        self._assert_apart([s for ip in ips for s in self.spans('arp', what=ip)],
+                           f'{" and ".join(ips)} are not together')
+
     def assert_safe(self):
         """The promise that every scenario checks."""
         for ip in self.ips():
             self.assert_never_two_holders(ip)
         for ip in self.writer_ips():
             self.assert_never_two_writers(ip)
+
+    def assert_undisturbed(self, client, since, host='db1', ip=WRITER):
+        """The writer went on as if nothing were: its host kept the address and stayed open, no
+        other had the address or was open, and no server and no gate told the client anything but
+        success. (How long each answer took is the machine's affair: a client's own timeout is
+        none.)"""
+        for text in (f'address - {ip}', 'server: read_only=1'):
+            at = self.when(host, text, since)
+            self.check(not at, f'{host}: {text}, at {(at or 0) - self.began:.3f}')
+        for kind in ('arp', 'icmp', 'writable'):
+            others = {s[2] for s in self.spans(kind, what='' if kind == 'writable' else ip)
+                      if s[2] != host and s[4] > since}
+            self.check(not others, f'{kind} of {others} besides {host}')
+        client.read()
+        told = [why for at, why in client.errors if at > since and 'timed out' not in why]
+        self.check(not told, f'the client was disturbed: {told[:3]}')
 
     def when(self, host, text, after=0.0):
         """When the recorder noted this about the host, first after that time; None if never."""

@@ -14,7 +14,7 @@ import time
 import traceback
 
 from . import server
-from .lab import Failure, Lab, fail_if_not_root
+from .lab import Failure, Lab, Skipped, fail_if_not_root
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scenarios')
@@ -107,19 +107,22 @@ def keep(lab):
 
 
 def run_one(name, run, args, template, seed):
-    """(passed, line)"""
+    """('ok', 'FAILED' or 'skipped', line)"""
     lab, began = None, time.monotonic()
-    failure, figures, stopped = None, '', None
+    failure, skipped, figures, stopped = None, None, '', None
     try:
         lab = Lab(args.hamm, template, name, args.flavour, args.asan,
                   (lambda t: print(f'    {t}', flush=True)) if args.verbose else None)
         lab.random, lab.minutes = random.Random(seed), args.minutes
+        lab.long = args.long
         figures = run(lab) or ''
         if lab.recorder:
             lab.assert_safe()
         lab.finish()
     except Stopped as e:
         stopped = e
+    except Skipped as e:
+        skipped = str(e)
     except Exception as e:  # a scenario's own mistake is a failure too
         failure = str(e) if isinstance(e, Failure) else traceback.format_exc()
     hold_signals()
@@ -144,9 +147,9 @@ def run_one(name, run, args, template, seed):
         raise stopped
     take_signals()
     took = time.monotonic() - began
-    verdict = 'FAILED' if failure else 'ok    '
-    figures = failure.strip().split('\n')[0][:150] if failure else figures
-    return not failure, f'{verdict} {name:28} {took:5.1f} s  {figures}'
+    verdict = 'FAILED' if failure else 'skipped' if skipped else 'ok'
+    figures = failure.strip().split('\n')[0][:150] if failure else skipped or figures
+    return verdict, f'{verdict:7} {name:28} {took:5.1f} s  {figures}'
 
 
 def parse(argv):
@@ -160,6 +163,7 @@ def parse(argv):
     p.add_argument('--hamm', metavar='FILE', help='run this binary')
     p.add_argument('--seed', type=int, help='of random moments; printed when one fails')
     p.add_argument('--minutes', type=float, default=1, help='length of the memory scenario')
+    p.add_argument('--long', action='store_true', help='scenarios that wait, wait a minute')
     p.add_argument('--flavour', default='mariadb', help='only mariadb so far')
     p.add_argument('-v', '--verbose', action='store_true', help='say each step')
     args = p.parse_args(argv)
@@ -183,21 +187,23 @@ def main(argv):
     fail_if_not_root()
     remove_stale()
     take_signals()
-    passed = failed = 0
+    ended = {'ok': 0, 'FAILED': 0, 'skipped': []}
     template = tempfile.mkdtemp(prefix=f'hamm-lab-{os.getpid()}-template-')
     try:
         server.make_template(template)
         for i in range(args.repeat):
             for name, run in found:
                 seed = args.seed if args.seed is not None else random.randrange(1 << 30)
-                good, line = run_one(name, run, args, template, seed)
-                passed, failed = passed + good, failed + (not good)
-                print(line + ('' if good else f'  (--seed {seed})'), flush=True)
+                verdict, line = run_one(name, run, args, template, seed)
+                ended[verdict] += [name] if verdict == 'skipped' else 1
+                print(line + (f'  (--seed {seed})' if verdict == 'FAILED' else ''), flush=True)
     except Stopped as e:
         print(f'stopped by {e}; everything is taken down', flush=True)
         return 130
     finally:
         hold_signals()
         shutil.rmtree(template, ignore_errors=True)
-    print(f'{passed} passed, {failed} failed', flush=True)
-    return 1 if failed else 0
+    if ended['skipped']:
+        print('skipped, neither passed nor failed: ' + ', '.join(ended['skipped']))
+    print(f'{ended["ok"]} passed, {ended["FAILED"]} failed', flush=True)
+    return 1 if ended['FAILED'] else 0

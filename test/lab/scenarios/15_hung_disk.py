@@ -3,11 +3,7 @@ import contextlib
 import os
 import subprocess
 
-from lab.lab import WRITER
-
-
-class NoLoop(Exception):
-    """Containers often have no loop devices."""
+from lab.lab import WRITER, Skipped
 
 
 def disk(lab, name, hosts):
@@ -19,7 +15,7 @@ def disk(lab, name, hosts):
     made = subprocess.run(['losetup', '-f', '--show', image], text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     if made.returncode:
-        raise NoLoop(made.stdout.strip())
+        raise Skipped(f'it needs loop devices: {made.stdout.strip()}')  # containers have none
     loop = made.stdout.strip()
     for h in hosts:
         lab.host(h).ns.run(['mount', loop, os.path.join(lab.host(h).directory, 'state')])
@@ -46,11 +42,8 @@ def run(lab):
     that cannot write orders nothing: a dead writer is replaced when the disk goes on.
     """
     lab.start(hamm=False)
-    try:
-        disk(lab, 'agents', ('db1', 'db2', 'db3'))
-        disk(lab, 'monitor', ('mon1',))
-    except NoLoop as e:
-        return f'NOT RUN, it needs loop devices: {e}'
+    disk(lab, 'agents', ('db1', 'db2', 'db3'))
+    disk(lab, 'monitor', ('mon1',))
     lab.write_config()
     lab.start_hamm()
     client, mon = lab.client(), lab.host('mon1')
@@ -63,8 +56,8 @@ def run(lab):
         lab.check(lab.holder_now(WRITER) == 'db1', 'db1 lost the address')
         lab.check(lab.writer() is None, 'the monitor is obeyed')
     lab.wait_until(lambda: lab.writer() == 'db1', 5, 'the agents obey', lab.status_text)
+    lab.assert_undisturbed(client, at)
     gap = client.gap(at)[0]
-    lab.check(gap < 0.3, f'the client waited {gap:.2f} s')
     lab.wait_online('db1', 'db2', 'db3')
 
     with hung(lab, 'mon1'):

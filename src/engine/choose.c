@@ -175,16 +175,30 @@ static unsigned choose_load(const struct engine *e, int role, int h)
     return n;
 }
 
-/* Who stands in when none of its hosts is fit. */
-static int choose_resort(const struct engine *e, int s)
+/* Alive, only its replication is not as it should be. */
+static bool choose_late(const struct engine *e, int s, int h)
 {
-    int role = e->conf.slot_role[s], w = engine_writer(e);
     char lacks[WHY_LEN];
 
-    if (e->conf.role[role].exclusive || e->conf.role[role].last_resort != RESORT_WRITER ||
-        e->mode == MODE_MANUAL || w < 0 || !slot_fit(e, s, w, false, lacks, sizeof lacks))
+    return h >= 0 &&
+           (e->host[h].state == REPLICATION_DELAY || e->host[h].state == REPLICATION_FAIL) &&
+           slot_fit(e, s, h, true, lacks, sizeof lacks);
+}
+
+/* Who has it when none of the role's hosts is fit. */
+static int choose_resort(const struct engine *e, int s)
+{
+    int role = e->conf.slot_role[s], w = engine_writer(e), last = e->slot[s].last;
+    char lacks[WHY_LEN];
+
+    if (e->conf.role[role].exclusive || e->mode == MODE_MANUAL)
         return -1;
-    return w;
+    if (e->conf.role[role].last_resort == RESORT_KEEP)
+        return choose_late(e, s, last) ? last : -1;
+    if (e->conf.role[role].last_resort == RESORT_WRITER && w >= 0 &&
+        slot_fit(e, s, w, false, lacks, sizeof lacks))
+        return w;
+    return -1;
 }
 
 /* Who was named, else by the role's rule. Of a balanced role one that can take it at once goes

@@ -365,6 +365,13 @@ static void engine_beats(struct engine *e, struct plan *p)
     }
 }
 
+/* Not only as the journal remembers. */
+static bool seen_online(const struct engine *e, int h)
+{
+    return e->host[h].state == ONLINE && host_live(e, h) && e->host[h].check[CK_PING].known &&
+           e->host[h].check[CK_MYSQL].known;
+}
+
 /* Wait mode ends when both masters are ONLINE, or one has been for long enough. */
 static void engine_wait_mode(struct engine *e, struct plan *p)
 {
@@ -372,6 +379,7 @@ static void engine_wait_mode(struct engine *e, struct plan *p)
     hostset masters = s < 0 ? 0 : role_candidates(e, e->conf.slot_role[s]);
     unsigned online = 0, all = 0;
     bool long_enough = false;
+    int64_t since;
 
     if (e->mode != MODE_WAIT)
         return;
@@ -379,12 +387,12 @@ static void engine_wait_mode(struct engine *e, struct plan *p)
         if (!(masters >> h & 1))
             continue;
         all++;
-        if (e->host[h].state != ONLINE)
+        if (!seen_online(e, (int)h))
             continue;
         online++;
-        long_enough =
-            long_enough || (e->conf.wait_for_other_master_ms &&
-                            e->now - e->host[h].state_since >= e->conf.wait_for_other_master_ms);
+        since = e->host[h].state_since > e->started_at ? e->host[h].state_since : e->started_at;
+        long_enough = long_enough || (e->conf.wait_for_other_master_ms &&
+                                      e->now - since >= e->conf.wait_for_other_master_ms);
     }
     if ((all && online == all) || long_enough) {
         e->mode = MODE_ACTIVE;

@@ -32,7 +32,8 @@ void kill_work(struct engine *e, struct plan *p)
         act->host = (int)h;
         act->code = check_good(e, (int)h, CK_PING);
         plan_event(e, p, EVENT_WARN, (int)h,
-                   "holds roles and cannot be told to let go: kill_host is called");
+                   "holds roles and cannot be told to let go: kill_host is called, ping %d",
+                   act->code);
     }
 }
 

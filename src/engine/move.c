@@ -52,35 +52,45 @@ void move_step(struct engine *e, const char *fmt, ...)
     m->steps++;
 }
 
-static void move_end(struct engine *e, bool ok, struct plan *p)
+static void move_outcome(const struct engine *e, bool ok, char *out, size_t size)
 {
-    struct move *m = &e->move;
-    struct action *act = plan_add(p, ACT_ANSWER);
+    const struct move *m = &e->move;
     const char *role = e->conf.role[e->conf.slot_role[m->slot]].name;
-    size_t n;
 
-    act->id = m->id;
-    act->code = ok ? 0 : 1;
     if (ok)
-        snprintf(act->text, sizeof act->text,
+        snprintf(out, size,
                  "OK: Role '%s' has been moved from '%s' to '%s'; writes were blocked for %" PRId64
                  " ms",
                  role, host_name(e, m->from), host_name(e, m->to),
                  m->blocked ? e->now - m->blocked : 0);
     else
-        snprintf(act->text, sizeof act->text, "ERROR: Role '%s' stays with '%s': %s", role,
-                 host_name(e, m->from), m->error);
-    plan_event(e, p, ok ? EVENT_NOTE : EVENT_WARN, ok ? m->to : m->from, "%s", act->text);
+        snprintf(out, size, "ERROR: Role '%s' stays with '%s': %s", role, host_name(e, m->from),
+                 m->error);
+}
+
+static void move_end(struct engine *e, bool ok, struct plan *p)
+{
+    struct move *m = &e->move;
+    struct action *act;
+    char text[EVENT_LEN];
+    size_t n;
+
+    move_outcome(e, ok, text, sizeof text);
+    plan_event(e, p, ok ? EVENT_NOTE : EVENT_WARN, ok ? m->to : m->from, "%s", text);
+    if (!ok)
+        e->prefer_retry = e->now + PREFER_RETRY_MS;
+    m->phase = MOVE_NONE;
+    if (!m->id) /* nobody asked */
+        return;
+    act = plan_add(p, ACT_ANSWER);
+    act->id = m->id;
+    act->code = ok ? 0 : 1;
+    memcpy(act->text, text, sizeof act->text);
     for (unsigned i = 0; i < m->steps; i++) {
         n = strlen(act->text);
         snprintf(act->text + n, sizeof act->text - n, "\n%6" PRId64 " ms  %s",
                  m->step[i].at - m->started, m->step[i].what);
     }
-    if (!m->id)
-        p->n--; /* nobody asked */
-    if (!ok)
-        e->prefer_retry = e->now + PREFER_RETRY_MS;
-    m->phase = MOVE_NONE;
 }
 
 static void move_fail(struct engine *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -291,7 +301,9 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
     if (c->lost >= 0)
         command_lost(e, c, p);
     e->slot[best].target = c->host;
-    e->slot[best].pinned = true;
+    for (unsigned s = 0; s < e->conf.names.slots; s++) /* else one of its own went in exchange */
+        if ((int)s == best || (e->conf.slot_role[s] == c->role && e->slot[s].holder == c->host))
+            e->slot[s].pinned = true;
     if (e->slot[best].holder >= 0)
         slot_release(e, best, false);
     answer(p, c->id, 0, "OK: Address '%s' moves to '%s' and stays there", slot_name(e, best),
@@ -321,9 +333,12 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         answer(p, c->id, 2, "ERROR: '%s' cannot be lost and get the role", host_name(e, c->host));
         return;
     }
-    if (c->lost >= 0 && host_live(e, c->lost)) {
-        answer(p, c->id, 1, "ERROR: the agent of '%s' answers: it is not lost",
-               host_name(e, c->lost));
+    if (c->lost >= 0 && host_live(e, c->lost) &&
+        e->now - e->host[c->lost].report_at < host_lease(e, c->lost) / 4) {
+        answer(p, c->id, 1,
+               "ERROR: the agent of '%s' was heard %" PRId64
+               " ms ago: it is not lost; without --lost it is told to let go",
+               host_name(e, c->lost), e->now - e->host[c->lost].report_at);
         return;
     }
     if (!e->conf.role[c->role].exclusive) {
@@ -383,6 +398,8 @@ static void command_online(struct engine *e, const struct engine_command *c, str
     else {
         x->flapping = false;
         x->flaps = 0;
+        trap_restart(e, c->host, CK_REP_THREADS); /* which hamm had stopped */
+        trap_restart(e, c->host, CK_REP_BACKLOG);
         state_set(e, c->host, ONLINE, "set online by the operator", p);
         answer(p, c->id, 0,
                "OK: State of '%s' changed to ONLINE. Now you can wait some time and check its new "

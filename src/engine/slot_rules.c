@@ -169,7 +169,7 @@ static void then_freed(struct engine *e, int s, struct plan *p)
 
 static void then_freed_silently(struct engine *e, int s, struct plan *p)
 {
-    slot_free(e, s, "its lease is surely over", true, p);
+    slot_free(e, s, "its lease is surely over, unless others promised to wait", true, p);
 }
 
 static void then_leave(struct engine *e, int s, struct plan *p)
@@ -399,7 +399,7 @@ static bool journal_differs(const struct engine *e, int s)
 
 static bool waiting(const struct engine *e, int s)
 {
-    return e->mode == MODE_WAIT && !e->slot[s].forced;
+    return e->mode == MODE_WAIT && !e->slot[s].forced && e->slot[s].target < 0;
 }
 
 static bool nobody_fit(const struct engine *e, int s)

@@ -25,11 +25,15 @@ void story_told(struct engine *e, struct plan *p)
 
     if (!e->story.on || w < 0 || e->slot[e->story.slot].holder != w || !e->story.assigned)
         return;
-    plan_event(e, p, EVENT_NOTE, w,
-               "failover of %s: %s -> %s in %lld ms (released after %lld, ordered after %lld): %s",
-               slot_name(e, e->story.slot), host_name(e, e->story.from), host_name(e, w),
-               (long long)(e->now - e->story.began),
-               (long long)(e->story.released - e->story.began),
-               (long long)(e->story.assigned - e->story.began), e->story.why);
+    if (e->story.from == w)
+        plan_event(e, p, EVENT_NOTE, w, "%s: open again after %lld ms: %s",
+                   slot_name(e, e->story.slot), (long long)(e->now - e->story.began), e->story.why);
+    else
+        plan_event(
+            e, p, EVENT_NOTE, w,
+            "failover of %s: %s -> %s in %lld ms (released after %lld, ordered after %lld): %s",
+            slot_name(e, e->story.slot), host_name(e, e->story.from), host_name(e, w),
+            (long long)(e->now - e->story.began), (long long)(e->story.released - e->story.began),
+            (long long)(e->story.assigned - e->story.began), e->story.why);
     e->story.on = false;
 }

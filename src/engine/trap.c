@@ -45,12 +45,15 @@ void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p
     enum check c = ev->check.check;
     struct check_state *cs = &e->host[h].check[c];
     int w = engine_active_slot(e);
+    bool writer = w >= 0 && e->slot[w].holder == h;
+    bool stopped = e->host[h].order.serial && e->host[h].order.follow == FOLLOW_NONE;
 
     cs->last = ev->check.result;
-    if (w >= 0 && e->slot[w].holder == h && (c == CK_REP_THREADS || c == CK_REP_BACKLOG) &&
+    if ((writer || stopped) && (c == CK_REP_THREADS || c == CK_REP_BACKLOG) &&
         ev->check.result == RESULT_ERROR) {
         cs->last = RESULT_UNKNOWN;
-        trap_message(cs, "UNKNOWN: it holds the writer role, follows nobody");
+        trap_message(cs, writer ? "UNKNOWN: it holds the writer role, follows nobody"
+                                : "UNKNOWN: it was told to follow nobody");
         return;
     }
     trap_message(cs, ev->check.message ? ev->check.message : "");
@@ -79,9 +82,11 @@ void trap_network(struct engine *e, const struct engine_event *ev, struct plan *
     e->network_down = !ev->network.up;
     snprintf(e->network_message, sizeof e->network_message, "%s", ev->network.message);
     plan_event(e, p, ev->network.up ? EVENT_NOTE : EVENT_WARN, -1,
-               ev->network.up ? "the monitor's own network is up again: %s"
-                              : "the monitor's own network is down, nothing is judged: %s",
-               e->network_message);
+               "the monitor's own network is %s%s%s",
+               ev->network.up ? "up again" : "down, nothing is judged",
+               e->network_message[0] ? ": " : "", e->network_message);
+    if (ev->network.up) /* everybody is to be heard, or silent anew, before silence decides */
+        e->grace_until = e->now + e->conf.lease_ms;
     for (unsigned h = 0; h < e->conf.names.hosts; h++)
         for (enum check c = 0; c < CK_N; c++)
             e->host[h].check[c].error_since = 0;

@@ -108,7 +108,8 @@ static int jobs_ask(struct agentd *d, const struct agent_action *a, struct err *
 
     j->ask = (struct mydb_ask){.task = jobs_of[a->job].task,
                                .limit_ms = a->limit_ms > 0 ? a->limit_ms : 1,
-                               .planned = a->planned};
+                               .planned = a->planned,
+                               .as_is = a->as_is};
     if (a->job == JOB_DRAIN && a->reach && *a->reach) {
         if (agentd_gtid_reach(!own->mysql_flavour, a->reach, own->gtid, j->reach, sizeof j->reach,
                               e) < 0)

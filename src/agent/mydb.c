@@ -189,8 +189,10 @@ static void mydb_start(struct mydb *m, enum mydb_way by)
         [MYDB_DRAIN] = JOB_STOP_DRAIN, [MYDB_WRITABLE] = JOB_WRITABLE,
         [MYDB_FOLLOW] = JOB_FOLLOW,
     };
-    struct job_args args = {
-        .limit_ms = m->ask.limit_ms, .planned = m->ask.planned, .reach = m->reach};
+    struct job_args args = {.limit_ms = m->ask.limit_ms,
+                            .planned = m->ask.planned,
+                            .reach = m->reach,
+                            .as_is = m->ask.as_is};
 
     if (m->ask.task == MYDB_FOLLOW)
         mydb_follow(m, &args.follow);

@@ -52,6 +52,7 @@ struct mydb_ask {
     int64_t limit_ms;
     bool planned;                   /* READ_ONLY */
     const char *reach;              /* DRAIN: a position (MariaDB) or a set (MySQL); "" none */
+    bool as_is;                     /* DRAIN: what can't be applied is given up */
     const struct conf_host *source; /* FOLLOW */
 };
 

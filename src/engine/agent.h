@@ -161,6 +161,7 @@ struct agent_action {
     bool planned; /* JOB_READ_ONLY: clients may still be told; replication's connections live on */
     int64_t limit_ms;  /* of the job */
     const char *reach; /* JOB_DRAIN; "" none; lives until the next step */
+    bool as_is;        /* JOB_DRAIN: an applier that broke is not waited for */
     bool loud;         /* AA_SAY: a warning */
     struct msg_ask ask;
     char why[WHY_LEN];

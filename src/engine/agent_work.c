@@ -127,17 +127,8 @@ static void agent_start_job(struct agent *a, enum agent_job job, int64_t limit_m
     if (job == JOB_DRAIN) {
         snprintf(a->reach, sizeof a->reach, "%s", a->order.reach);
         act->reach = a->reach;
+        act->as_is = a->order.as_is;
     }
-}
-
-/* The operator's force: what was received and can't be applied is given up. */
-static void agent_as_is(struct agent *a, struct agent_plan *p)
-{
-    if (!a->facts_known || a->facts.receiver != RECEIVER_NO)
-        return;
-    a->drained = true;
-    a->job_retry_ms = 0;
-    agent_say(p, true, "goes on without what could not be applied: %.200s", a->problem);
 }
 
 void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_plan *p)
@@ -161,8 +152,6 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
             a->job_retry_ms = 0;
         else
             snprintf(a->problem, sizeof a->problem, "%s", ev->job.why ? ev->job.why : "");
-        if (job == JOB_DRAIN && !cancelled && a->order.as_is)
-            agent_as_is(a, p);
         return;
     }
     a->problem[0] = 0;

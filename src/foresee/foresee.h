@@ -71,7 +71,7 @@ struct foresee_job {
     enum agent_job job; /* JOB_NONE: none runs */
     int32_t id;
     int source;
-    bool cancelled;
+    bool cancelled, as_is;
     int64_t limit_at;
     char reach[GTID_LEN];
 };
@@ -86,11 +86,7 @@ struct foresee_node {
     int64_t deadline, boot_at;
     struct foresee_server server;
     struct foresee_job job;
-    struct {
-        bool shown, told;
-        int64_t until;
-    } gate[SLOTS_MAX];
-    bool open_told;
+    int64_t gate_until[SLOTS_MAX];
     enum mysqld seen; /* what its agent was told last */
     /* the connection to the monitor, and the monitor's checks of this host */
     bool linked, linking;
@@ -145,6 +141,9 @@ struct foresee {
     struct plan plan;
     struct agent_plan agent_plan;
     struct msg in;
+    hostset open_told;                               /* where writes are open */
+    int writable;                                    /* the slot that means that; -1 none */
+    slotset shown[HOSTS_MAX], shown_told[HOSTS_MAX]; /* addresses on, by host */
     struct foresee_node node[HOSTS_MAX];
     struct foresee_mail mail[FORESEE_MAIL_MAX];
     unsigned due_n, seq, lives;

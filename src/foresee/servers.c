@@ -181,9 +181,11 @@ static bool drain_is_done(struct foresee *f, int h, struct foresee_job *j)
     memcpy(all, v->have, sizeof all);
     (void)server_merge(v, all, v->relay);
     (void)server_merge(v, all, v->extra);
-    if (!server_has(v, all, j->reach))
+    if (!server_has(v, all, j->reach) && !(v->broken && j->as_is))
         return false;
     v->receive = v->connected = false;
+    if (v->broken && j->as_is)
+        memcpy(v->relay, v->have, sizeof v->relay);
     if (v->lag_ms || (v->broken && strcmp(v->have, v->relay) != 0))
         return false;
     (void)server_merge(v, v->have, v->relay);
@@ -277,6 +279,7 @@ void server_job_start(struct foresee *f, int h, const struct agent_action *act)
     j->source = act->source;
     j->cancelled = false;
     j->limit_at = f->now + (act->limit_ms > 0 ? act->limit_ms : 1);
+    j->as_is = act->as_is;
     snprintf(j->reach, sizeof j->reach, "%s",
              act->job == JOB_DRAIN && act->reach ? act->reach : "");
     foresee_push(f, f->conf.job_ms, DUE_JOB, h, 0, j->id);

@@ -32,6 +32,8 @@ struct job_args {
     const char
         *reach; /* STOP_DRAIN: text of a position (MariaDB) or set (MySQL) that must have been
                    received and applied before the receiver is stopped; NULL or "": none */
+    bool as_is; /* STOP_DRAIN: if the applier breaks, stop without what is left, and without
+                   `reach` if nothing can be received */
     struct follow follow; /* FOLLOW */
 };
 

@@ -69,12 +69,19 @@ static int dr_reached(struct job *j, bool received)
     return gtid_subset(&want, &sum);
 }
 
+static void dr_stop(struct job *j);
+
+/* True: the job goes another way. */
 static bool dr_broken(struct job *j)
 {
     const struct repl_status *s = &j->facts.repl;
 
     if (!s->sql_errno)
         return false;
+    if (j->args.as_is) {
+        dr_stop(j);
+        return true;
+    }
     job_fail(j, s->sql_errno,
              "the applier stopped on an error, with transactions left to apply: %u: %s",
              s->sql_errno, s->sql_error);
@@ -234,7 +241,9 @@ static void dr_look(struct job *j, const struct db_result *r)
     reached = dr_reached(j, true);
     if (reached < 0)
         return;
-    if (!reached && s->io == REPL_IO_NO) {
+    if (!reached && s->io == REPL_IO_NO && j->args.as_is) {
+        reached = 1;
+    } else if (!reached && s->io == REPL_IO_NO) {
         job_fail(j, s->io_errno, "%s has not been received, and the receiver is stopped%s%s",
                  j->args.reach, s->io_error[0] ? ": " : "", s->io_error);
         return;

@@ -382,6 +382,24 @@ static void test_probe_before_an_address_after_silence(void **state)
     assert_non_null(planned(AA_SHOW));
 }
 
+static void test_force_reaches_the_job(void **state)
+{
+    (void)state;
+    settle();
+    memset(&m.order, 0, sizeof m.order);
+    m.kind = MSG_ORDER;
+    m.order.epoch = EPOCH;
+    snprintf(m.order.monitor, IDENTITY_LEN, "mon1.a");
+    m.order.serial = SERIAL + 1;
+    m.order.start_id = START;
+    m.order.follow = FOLLOW_NONE;
+    m.order.source = -1;
+    m.order.as_is = true;
+    feed((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK, &m}});
+    assert_int_equal(planned(AA_JOB)->job, JOB_DRAIN);
+    assert_true(planned(AA_JOB)->as_is);
+}
+
 static void test_half_done_job_is_looked_at_anew(void **state)
 {
     (void)state;
@@ -423,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_removed_is_put_back_under_a_lease_only),
         cmocka_unit_test(test_gate_that_fails_ends_it),
         cmocka_unit_test(test_probe_before_an_address_after_silence),
+        cmocka_unit_test(test_force_reaches_the_job),
         cmocka_unit_test(test_half_done_job_is_looked_at_anew),
     };
 

@@ -28,6 +28,8 @@ static struct fake {
     enum hold hold;
     bool read_only;
     const char *gtid;
+    bool replicates; /* from db1, without lag */
+    int64_t facts_ms;
 } agent[HOSTS];
 
 static void feed(struct engine_event ev)
@@ -139,8 +141,11 @@ static void report(int h)
     r.facts = true;
     r.read_only = f->read_only;
     snprintf(r.gtid, GTID_LEN, "%s", f->gtid);
-    r.source = -1;
-    r.lag_ms = -1;
+    r.facts_ms = f->facts_ms;
+    r.source = f->replicates ? 0 : -1;
+    r.receiver = f->replicates ? RECEIVER_YES : RECEIVER_NO;
+    r.applier = f->replicates;
+    r.lag_ms = f->replicates ? 0 : -1;
     feed((struct engine_event){.kind = EV_REPORT, .agent = {.host = h, .report = &r}});
 }
 
@@ -632,6 +637,58 @@ static void test_who_was_away_is_stale(void **state)
     assert_non_null(strstr(e.slot[0].waiting, "--lost db1"));
 }
 
+/* Without a memory nobody knows whose promises an unheard holder needs. */
+static void test_take_over_without_memory_trusts_no_silence(void **state)
+{
+    (void)state;
+    now = 50000;
+    configure(NULL, true);
+    checks_fine();
+    link_up(1);
+    accept_reign(1);
+    e.host[1].state = ONLINE;
+    go_on(4 * LEASE);
+    assert_int_equal(e.slot[0].holder, -1);
+    assert_non_null(strstr(e.slot[0].waiting, "--lost"));
+    for (int h = 0; h < HOSTS; h += 2) { /* heard, they hold nothing */
+        link_up(h);
+        accept_reign(h);
+    }
+    go_on(4 * LEASE);
+    assert_int_equal(e.slot[0].holder, 1);
+}
+
+static void test_keep_takes_no_silence_for_a_release(void **state)
+{
+    (void)state;
+    reigning();
+    e.conf.keep = true;
+    link_down(0);
+    go_on(20 * LEASE);
+    assert_int_equal(e.slot[0].holder, 0);
+    command(VERB_MOVE_ROLE, 1, true, 0);
+    go_on(1000);
+    assert_int_equal(e.slot[0].holder, 1);
+}
+
+/* A monitor that was cut off does not have everybody let go when it is back. */
+static void test_an_order_to_let_go_needs_a_report_since(void **state)
+{
+    (void)state;
+    reigning();
+    e.conf.lease_ms = 20000; /* half of it, and it does not live any more */
+    now += 2500;
+    for (int i = 0; i < 3; i++, now += 600)
+        feed((struct engine_event){
+            .kind = EV_CHECK,
+            .check = {.check = CK_PING, .result = RESULT_ERROR, .message = "ERROR"}});
+    assert_int_equal(e.host[0].state, HARD_OFFLINE);
+    assert_false(e.slot[0].releasing);
+    now += 600;
+    report(0); /* it is heard, and still its ping is bad */
+    assert_true(e.slot[0].releasing);
+}
+
 static void test_numbers_go_on_over_reigns(void **state)
 {
     (void)state;
@@ -725,6 +782,83 @@ static void test_a_broken_applier_hides_no_extra_transactions(void **state)
     assert_int_equal(e.host[2].state, REPLICATION_FAIL);
 }
 
+/* Whoever runs is compared again: root can write to a replica. */
+static void test_what_is_written_to_a_running_replica_is_told(void **state)
+{
+    (void)state;
+    reigning();
+    obey(2);
+    go_on(1000);
+    assert_true(e.host[2].clean);
+    agent[2].replicates = true;
+    agent[2].gtid = "0-1-5,0-3-9";
+    go_on(1000);
+    assert_true(e.host[2].clean);
+    go_on(9000);
+    assert_string_equal(e.host[2].extra, "0-3-1..9");
+    assert_int_equal(e.host[2].state, REPLICATION_FAIL);
+}
+
+/* A writer whose server does not answer is not known to lack anything. */
+static void test_old_facts_convict_nobody(void **state)
+{
+    (void)state;
+    reigning();
+    obey(2);
+    go_on(1000);
+    agent[2].replicates = true;
+    agent[2].gtid = "0-1-9";
+    for (int i = 0; i < 100; i++) {
+        agent[0].facts_ms += 100;
+        go_on(100);
+    }
+    assert_string_equal(e.host[2].extra, "");
+    agent[0].facts_ms = 0;
+    agent[0].gtid = "0-1-9";
+    go_on(9000);
+    assert_string_equal(e.host[2].extra, "");
+}
+
+static void test_a_move_waits_for_what_there_was(void **state)
+{
+    (void)state;
+    reigning();
+    agent[0].gtid = "0-1-7";
+    obey(1);
+    go_on(1000);
+    agent[1].replicates = true;
+    agent[1].gtid = "0-1-6";
+    go_on(100);
+    command(VERB_MOVE_ROLE, 1, false, -1);
+    go_on(1000);
+    assert_int_equal(e.move.phase, MOVE_LAG);
+    agent[1].gtid = "0-1-7";
+    go_on(100);
+    assert_int_equal(e.move.phase, MOVE_RELEASE);
+}
+
+/* Forced, it does not wait for what can't come, and is told so. */
+static void test_force_opens_as_it_is(void **state)
+{
+    (void)state;
+    reigning();
+    agent[2].unsettled = true;
+    agent[2].gtid = "0-1-5,0-3-9";
+    go_on(4000);
+    assert_int_equal(e.host[2].state, REPLICATION_FAIL);
+    command(VERB_MOVE_ROLE, 2, true, -1);
+    assert_int_equal(e.move.phase, MOVE_RELEASE);
+    obey(0);
+    go_on(200);
+    assert_int_equal(e.slot[0].holder, 2);
+    assert_true(engine_order_of(&e, 2)->as_is);
+    agent[2].unsettled = false;
+    obey(2);
+    go_on(200);
+    assert_int_equal(engine_writer(&e), 2);
+    assert_int_equal(e.host[2].state, ONLINE);
+}
+
 static void test_only_who_has_applied_everything_is_cleared(void **state)
 {
     (void)state;
@@ -742,6 +876,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_broken_applier_hides_no_extra_transactions),
+        cmocka_unit_test(test_what_is_written_to_a_running_replica_is_told),
+        cmocka_unit_test(test_old_facts_convict_nobody),
+        cmocka_unit_test(test_a_move_waits_for_what_there_was),
+        cmocka_unit_test(test_force_opens_as_it_is),
         cmocka_unit_test(test_only_who_has_applied_everything_is_cleared),
         cmocka_unit_test(test_an_old_journal_counts_for_nothing),
         cmocka_unit_test(test_an_old_journal_may_begin_a_known_epoch),
@@ -769,6 +907,9 @@ int main(void)
         cmocka_unit_test(test_taken_out_on_disk_before_it_is_named),
         cmocka_unit_test(test_put_back_only_after_the_holder_knows),
         cmocka_unit_test(test_who_was_away_is_stale),
+        cmocka_unit_test(test_take_over_without_memory_trusts_no_silence),
+        cmocka_unit_test(test_keep_takes_no_silence_for_a_release),
+        cmocka_unit_test(test_an_order_to_let_go_needs_a_report_since),
         cmocka_unit_test(test_numbers_go_on_over_reigns),
         cmocka_unit_test(test_waking_late_reads_first),
     };

@@ -63,8 +63,9 @@ static void copy_slots(struct foresee *f, int host, struct agent *a)
             a->must_kill = !to->planned;
             a->fence_since = h->report_at;
         }
-        f->node[host].gate[from->slot].shown = f->node[host].gate[from->slot].told = to->showing;
-        f->node[host].gate[from->slot].until = to->lease_until;
+        if (to->showing)
+            f->shown[host] |= 1ull << from->slot;
+        f->node[host].gate_until[from->slot] = to->lease_until;
     }
 }
 

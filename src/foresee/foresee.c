@@ -256,6 +256,10 @@ void foresee_clear(struct foresee *f, const struct foresee_conf *c, foresee_tell
     f->tell = tell;
     f->owner = owner;
     f->monitor_deadline = CLOCK_NEVER;
+    f->writable = -1;
+    for (unsigned s = 0; s < c->engine.names.slots; s++)
+        if (c->engine.role[c->engine.slot_role[s]].writable)
+            f->writable = (int)s;
     for (unsigned h = 0; h < foresee_hosts(f); h++) {
         f->node[h].deadline = CLOCK_NEVER;
         f->node[h].server.source = -1;

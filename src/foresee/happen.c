@@ -206,8 +206,7 @@ static void happen_crash(struct foresee *f, const struct fault *a)
     x->on = false;
     x->has_record = false;
     x->server.up = x->server.hung = x->server.connected = false;
-    for (unsigned s = 0; s < SLOTS_MAX; s++)
-        x->gate[s].shown = false;
+    f->shown[a->host] = 0;
 }
 
 static void happen_stop_monitor(struct foresee *f, const struct fault *a)

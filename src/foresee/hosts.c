@@ -49,7 +49,7 @@ void host_conf(const struct foresee *f, int h, struct agent_conf *out)
 
 bool host_shows(const struct foresee *f, int h, int slot)
 {
-    return f->node[h].on && f->node[h].gate[slot].shown && f->node[h].gate[slot].until > f->now;
+    return f->shown[h] >> slot & 1 && f->node[h].gate_until[slot] > f->now && f->node[h].on;
 }
 
 static bool host_open(const struct foresee *f, int h, int slot)
@@ -57,59 +57,82 @@ static bool host_open(const struct foresee *f, int h, int slot)
     return host_shows(f, h, slot) && server_answers(f, h) && !f->node[h].server.read_only;
 }
 
+/* The next slot of a set, taken out of it; -1: it is empty. */
+static int slot_next(slotset *set)
+{
+    int s = *set ? __builtin_ctzll(*set) : -1;
+
+    *set &= *set - 1;
+    return s;
+}
+
 /* When the next gate closes by itself. */
 int64_t hosts_gate_ends(const struct foresee *f)
 {
     int64_t at = CLOCK_NEVER;
 
-    for (unsigned h = 0; h < foresee_hosts(f); h++)
-        for (unsigned s = 0; s < f->conf.engine.names.slots; s++)
-            if (host_shows(f, (int)h, (int)s) && f->node[h].gate[s].until < at)
-                at = f->node[h].gate[s].until;
+    for (unsigned h = 0; h < foresee_hosts(f); h++) {
+        slotset on = f->shown[h];
+
+        for (int s = slot_next(&on); s >= 0; s = slot_next(&on))
+            if (host_shows(f, (int)h, s) && f->node[h].gate_until[s] < at)
+                at = f->node[h].gate_until[s];
+    }
     return at;
 }
 
-static void host_looks(struct foresee *f, int h, int s)
+static void host_shows_now(struct foresee *f, int h, int s)
 {
     const char *slot = f->conf.engine.names.slot[s], *host = foresee_host(f, h);
-    struct foresee_node *x = &f->node[h];
-    bool shows = host_shows(f, h, s);
 
-    if (shows != x->gate[s].told) {
-        x->gate[s].told = shows;
-        if (shows)
-            foresee_say(f, TELL_ADDRESS, h, "%s: address on at %s", slot, host);
-        else
-            foresee_say(f, TELL_ADDRESS, h, "%s: address off at %s%s", slot, host,
-                        x->on && x->gate[s].shown ? ": its lease in the kernel is over" : "");
-    }
-    if (!shows)
-        x->gate[s].shown = false;
+    f->shown_told[h] |= 1ull << s;
+    foresee_say(f, TELL_ADDRESS, h, "%s: address on at %s", slot, host);
     for (unsigned o = 0; o < foresee_hosts(f); o++)
-        if (shows && (int)o != h && host_shows(f, (int)o, s) && !f->broken) {
+        if ((int)o != h && host_shows(f, (int)o, s)) {
             f->broken = true;
             foresee_say(f, TELL_BROKEN, h, "%s: HELD BY %s AND %s AT ONCE", slot, host,
                         foresee_host(f, (int)o));
         }
 }
 
-void hosts_look(struct foresee *f)
+static void host_hides_now(struct foresee *f, int h, int s)
 {
-    int w = -1;
+    bool by_itself = f->shown[h] >> s & 1 && f->node[h].on;
 
-    for (unsigned s = 0; s < f->conf.engine.names.slots; s++)
-        if (f->conf.engine.role[f->conf.engine.slot_role[s]].writable)
-            w = (int)s;
+    f->shown[h] &= ~(1ull << s);
+    f->shown_told[h] &= ~(1ull << s);
+    foresee_say(f, TELL_ADDRESS, h, "%s: address off at %s%s", f->conf.engine.names.slot[s],
+                foresee_host(f, h), by_itself ? ": its lease in the kernel is over" : "");
+}
+
+static void hosts_look_writes(struct foresee *f, int w)
+{
     for (unsigned h = 0; h < foresee_hosts(f); h++) {
-        bool open = w >= 0 && host_open(f, (int)h, w);
+        bool open = host_open(f, (int)h, w);
 
-        for (unsigned s = 0; s < f->conf.engine.names.slots; s++)
-            host_looks(f, (int)h, (int)s);
-        if (open != f->node[h].open_told)
+        if (open != (f->open_told >> h & 1))
             foresee_say(f, TELL_OPEN, (int)h, "%s: %s on %s", f->conf.engine.names.slot[w],
                         open ? "open" : "closed", foresee_host(f, (int)h));
-        f->node[h].open_told = open;
+        f->open_told = open ? f->open_told | 1ull << h : f->open_told & ~(1ull << h);
     }
+}
+
+void hosts_look(struct foresee *f)
+{
+    for (unsigned h = 0; h < foresee_hosts(f); h++) {
+        slotset all = f->shown[h] | f->shown_told[h];
+
+        for (int s = slot_next(&all); s >= 0; s = slot_next(&all)) {
+            bool shows = host_shows(f, (int)h, s);
+
+            if (shows && !(f->shown_told[h] >> s & 1))
+                host_shows_now(f, (int)h, s);
+            else if (!shows && f->shown_told[h] >> s & 1)
+                host_hides_now(f, (int)h, s);
+        }
+    }
+    if (f->writable >= 0)
+        hosts_look_writes(f, f->writable);
 }
 
 /* ---- what an agent wants ---- */
@@ -172,16 +195,16 @@ static void host_perform(struct foresee *f, int h, const struct agent_action *ac
         host_tell_peer(f, h, act);
         return;
     case AA_GATE:
-        x->gate[act->slot].until = act->until_ms;
+        x->gate_until[act->slot] = act->until_ms;
         return;
     case AA_PROBE:
         foresee_push(f, f->conf.probe_ms, DUE_PROBED, h, act->slot, (int32_t)x->a.start_id);
         return;
     case AA_SHOW:
-        x->gate[act->slot].shown = true;
+        f->shown[h] |= 1ull << act->slot;
         return;
     case AA_HIDE:
-        x->gate[act->slot].shown = false;
+        f->shown[h] &= ~(1ull << act->slot);
         return;
     case AA_JOB:
         server_job_start(f, h, act);

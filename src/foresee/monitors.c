@@ -123,8 +123,10 @@ void monitor_start(struct foresee *f)
     snprintf(ev.start.identity, sizeof ev.start.identity, "%s.%u", f->conf.engine.monitor,
              ++f->lives);
     monitor_feed(f, &ev);
-    for (unsigned h = 0; h < foresee_hosts(f); h++)
+    for (unsigned h = 0; h < foresee_hosts(f); h++) {
+        f->node[h].ping_heard = f->now; /* from when on it is waited for */
         wire_connect_soon(f, (int)h);
+    }
 }
 
 /* ---- what it hears ---- */

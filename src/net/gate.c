@@ -163,21 +163,25 @@ static void add_removal(struct buf *b, const struct gate *g)
                  g->table);
 }
 
+static int gate_put_once(struct gate *g, bool only_try, const char *what, struct err *e)
+{
+    auto_buf b = BUF(GATE_TEXT_MAX);
+
+    add_rules(&b, g);
+    if (only_try)
+        add_removal(&b, g);
+    return gate_run(g, &b, what, e);
+}
+
 /* Kernels before 5.9, and those built without nft_reject, can only drop. */
 static int gate_put(struct gate *g, bool only_try, const char *what, struct err *e)
 {
-    int rc = -EIO;
+    int rc = gate_put_once(g, only_try, what, e);
 
-    for (unsigned i = 0; i < 2 && rc < 0; i++) {
-        auto_buf b = BUF(GATE_TEXT_MAX);
-
-        g->silent = i > 0;
-        add_rules(&b, g);
-        if (only_try)
-            add_removal(&b, g);
-        rc = gate_run(g, &b, what, e);
-    }
-    return rc;
+    if (rc == 0 || g->silent)
+        return rc;
+    g->silent = true;
+    return gate_put_once(g, only_try, what, e);
 }
 
 int gate_probe(struct err *e)
@@ -200,6 +204,9 @@ int gate_probe(struct err *e)
 
 int gate_install(struct gate *g, struct err *e)
 {
+    /* Tables that had vanished hold nothing until they are told: a reset in that moment would end
+     * connections that only have to wait for it. */
+    g->silent = true;
     return gate_put(g, false, "install the rules", e);
 }
 
@@ -219,7 +226,7 @@ int gate_open(struct gate *g, const char *cluster, const struct ip *role, size_t
     g->role_n = n;
     if (gate_handle(g, e) < 0)
         return e->code;
-    if (gate_install(g, e) < 0) {
+    if (gate_put(g, false, "install the rules", e) < 0) { /* what is held there stays so */
         gate_close(g);
         return e->code;
     }

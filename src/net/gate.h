@@ -34,9 +34,9 @@ struct gate {
     size_t role_n;
     unsigned
         whole[GATE_PARTS]; /* how many rules and role addresses there should be, by table and set */
-    bool silent;           /* this kernel can't answer with resets: everything is dropped */
-    uint32_t generation;   /* of the machine's ruleset, when it was last looked at; 0: never */
-    unsigned reinstalled;  /* how often somebody (`nft flush ruleset`) had removed our tables */
+    bool silent; /* no resets, TCP is dropped: this kernel can't, or the tables were mended */
+    uint32_t generation;  /* of the machine's ruleset, when it was last looked at; 0: never */
+    unsigned reinstalled; /* how often somebody (`nft flush ruleset`) had removed our tables */
 };
 
 /* Does nf_tables work here, with all that the gate needs? Tried in one transaction that leaves
@@ -47,7 +47,8 @@ int gate_probe(struct err *e) MUST_CHECK;
  * remaining time are kept. cluster: [a-z0-9-]{1,32}. */
 int gate_open(struct gate *g, const char *cluster, const struct ip *role, size_t n,
               struct err *e) MUST_CHECK;
-/* The same again, with the addresses it was opened with: mends tables that somebody damaged. */
+/* The same again, with the addresses it was opened with: mends tables that somebody damaged. From
+ * then on, until it is opened again, TCP is dropped like all else. */
 int gate_install(struct gate *g, struct err *e) MUST_CHECK;
 
 /* Has somebody taken something out of the tables? Rules that are gone would never be missed else:

@@ -42,7 +42,7 @@ int agentd_setup_of(const struct conf *c, unsigned self, struct agentd_setup *ou
 {
     static const enum monitor_loss loss[] = {
         [CONF_LOSS_PROMISE] = LOSS_PROMISE,
-        [CONF_LOSS_KEEP] = LOSS_KEEP,
+        [CONF_LOSS_KEEP] = LOSS_PROMISE,
         [CONF_LOSS_FENCE] = LOSS_FENCE,
     };
     /* what is about the writer may be set at its role */

@@ -20,7 +20,9 @@ enum {
 /* What a holder does that hears no monitor: asks its electorate for promises; goes on without
  * asking anybody (then the monitors must never take its silence for a release); nothing, so that
  * its lease runs out. */
-enum monitor_loss { LOSS_PROMISE, LOSS_KEEP, LOSS_FENCE };
+/* Without a monitor: ask the others of the electorate (of which a holder may be the only one: so
+ * the monitor says keep), or let the lease run out. */
+enum monitor_loss { LOSS_PROMISE, LOSS_FENCE };
 
 struct agent_slot_conf {
     char name[SLOT_LEN];

@@ -176,8 +176,7 @@ void agent_ask_promises(struct agent *a, int64_t now, struct agent_plan *p)
         return;
     for (unsigned i = 0; i < a->conf.slots; i++) {
         struct agent_slot *s = &a->slot[i];
-        hostset others =
-            a->conf.on_monitor_loss == LOSS_KEEP ? 0 : s->members & ~(1ull << a->conf.self);
+        hostset others = s->members & ~(1ull << a->conf.self);
 
         if (!agent_goes_on(a, s, now) || now - s->round < agent_lease(a) / 8)
             continue;

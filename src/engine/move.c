@@ -318,6 +318,12 @@ static int command_slot(const struct engine *e, int role)
     return -1;
 }
 
+/* There is nothing to catch up with, and nobody who could take it back. */
+static bool command_holder_dead(const struct engine *e, int h)
+{
+    return e->host[h].dead_since || e->host[h].state == HARD_OFFLINE;
+}
+
 static void command_move(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     int s = command_slot(e, c->role);
@@ -364,13 +370,15 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
     x->pinned = true;
     if (c->lost >= 0)
         command_lost(e, c, p);
-    if (x->holder >= 0) {
+    if (x->holder >= 0 && !command_holder_dead(e, x->holder)) {
         move_begin(e, c->id, s, c->host);
         if (c->force && e->host[c->host].state == REPLICATION_FAIL)
             move_go(e); /* it will never catch up */
         return;
     }
     x->target = c->host;
+    if (x->holder >= 0)
+        slot_release(e, s, true);
     why[0] = 0;
     (void)slot_clear_for(e, s, c->host, why, sizeof why);
     answer(p, c->id, 0, "OK: Role '%s' goes to '%s' as soon as it is safe%s%s", role,

@@ -140,6 +140,8 @@ void slots_lease(struct engine *e, int h, const struct msg_lease *l, struct plan
     act->after = after > e->epoch_after ? after : e->epoch_after;
 }
 
+/* With on_monitor_loss: keep the holder is its own electorate: it goes on alone, and nobody may
+ * follow its silence, whatever a later monitor's configuration says. */
 static void electorate_set(struct engine *e, int s, hostset members)
 {
     struct slot *x = &e->slot[s];
@@ -156,7 +158,7 @@ void electorate_work(struct engine *e, int s)
     struct slot *x = &e->slot[s];
     hostset members = 1ull << x->holder;
 
-    for (unsigned h = 0; h < e->conf.names.hosts; h++)
+    for (unsigned h = 0; h < e->conf.names.hosts && !e->conf.keep; h++)
         if (role_candidates(e, e->conf.slot_role[s]) >> h & 1 &&
             (e->host[h].linked || e->now - e->host[h].unlinked_at < host_lease(e, (int)h)))
             members |= 1ull << h;

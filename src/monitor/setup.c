@@ -104,7 +104,7 @@ void cluster_world(const struct cluster *c, struct foresee_conf *out)
 {
     static const enum monitor_loss loss[] = {
         [CONF_LOSS_PROMISE] = LOSS_PROMISE,
-        [CONF_LOSS_KEEP] = LOSS_KEEP,
+        [CONF_LOSS_KEEP] = LOSS_PROMISE,
         [CONF_LOSS_FENCE] = LOSS_FENCE,
     };
     const struct conf *conf = c->conf;

@@ -137,7 +137,7 @@ static int set_word(struct reader *r, const char *key, const char *value)
     } else if (strcmp(key, "gate") == 0 && set_choice(value, gates, 2, &at)) {
         c->gate = c->engine.gate_unheard = (enum gate_kind)at;
     } else if (strcmp(key, "on_monitor_loss") == 0 && set_choice(value, losses, 3, &at)) {
-        c->on_monitor_loss = at == 0 ? LOSS_PROMISE : at == 1 ? LOSS_KEEP : LOSS_FENCE;
+        c->on_monitor_loss = at == 2 ? LOSS_FENCE : LOSS_PROMISE;
         c->engine.keep = at == 1;
     } else if (strcmp(key, "flap_count") == 0) {
         c->engine.flap_count = (unsigned)atoi(value);

@@ -37,7 +37,7 @@ void agents_conf(struct sim *s)
         }
         c->lease_ms = s->c.lease_ms;
         c->gate = s->c.gate;
-        c->on_monitor_loss = s->c.loss;
+        c->on_monitor_loss = s->c.loss == SIM_FENCE ? LOSS_FENCE : LOSS_PROMISE;
         c->kill_hung_mysqld = true;
         c->catch_up_ms = 10000;
     }

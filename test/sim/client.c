@@ -32,7 +32,7 @@ static void client_watch_stays(struct sim *s, int h)
 {
     if (s->c.kind != KIND_MONITOR && s->c.kind != KIND_AGENT && s->c.kind != KIND_PARTNER)
         return;
-    if (s->c.loss == LOSS_FENCE && s->c.kind != KIND_AGENT)
+    if (s->c.loss == SIM_FENCE && s->c.kind != KIND_AGENT)
         return;
     if (s->writer0 >= 0 && h != s->writer0 && s->now < s->calm_at + 2 * s->pace && !s->c.prefer)
         sim_fail(s, "the writer's address left %s (now %s) though nothing but %s failed",

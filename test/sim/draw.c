@@ -62,18 +62,19 @@ void scenario_draw(struct scenario *c, uint64_t seed, int kind)
     c->mons = luck_chance(&luck, 800) ? 1 : (unsigned)luck_between(&luck, 2, MONS);
     c->slots = (unsigned)luck_between(&luck, 2, SLOTS);
     c->gate = luck_chance(&luck, 150) ? GATE_LIFETIME : GATE_NFT;
-    c->lease_ms = luck_chance(&luck, 250)    ? 2000
+    c->lease_ms = luck_chance(&luck, 100)    ? 2000
                   : c->gate == GATE_LIFETIME ? luck_log(&luck, 3000, 30000)
                                              : luck_log(&luck, 500, 30000);
     if (c->gate == GATE_LIFETIME && c->lease_ms < 3000)
         c->lease_ms = 3000;
-    c->check_ms = luck_chance(&luck, 250) ? 250 : luck_log(&luck, 250, 2500);
+    c->check_ms = luck_chance(&luck, 100)
+                      ? 250
+                      : luck_log(&luck, 250, c->lease_ms < 5000 ? c->lease_ms : 5000);
     c->facts_ms = c->lease_ms / 8 < 250 ? 250 : c->lease_ms / 8 > 1000 ? 1000 : c->lease_ms / 8;
-    c->write_ms =
-        luck_log(&luck, c->lease_ms / 64 > 20 ? c->lease_ms / 64 : 20, c->lease_ms / 2 + 300);
-    c->loss = luck_chance(&luck, 750)   ? LOSS_PROMISE
-              : luck_chance(&luck, 500) ? LOSS_KEEP
-                                        : LOSS_FENCE;
+    c->write_ms = luck_log(&luck, c->lease_ms / 48 > 25 ? c->lease_ms / 48 : 25, c->lease_ms + 300);
+    c->loss = luck_chance(&luck, 750)   ? SIM_PROMISE
+              : luck_chance(&luck, 500) ? SIM_KEEP
+                                        : SIM_FENCE;
     c->prefer = luck_chance(&luck, 150);
     c->mysql = luck_chance(&luck, 400);
     c->kill_host = any && luck_chance(&luck, 200);

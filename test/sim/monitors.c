@@ -43,7 +43,7 @@ void monitors_conf(struct sim *s)
         for (int k = 0; k < CK_N; k++)
             c->trap_ms[k] = check_trap_ms(s, (enum check)k);
         c->max_backlog_ms = 60000;
-        c->keep = s->c.loss == LOSS_KEEP;
+        c->keep = s->c.loss == SIM_KEEP;
         c->kill_host = s->c.kill_host;
         c->lease_ms = s->c.lease_ms;
         c->flap_count = 3;

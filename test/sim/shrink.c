@@ -97,7 +97,7 @@ static void shrink_settings(struct shrink *k)
             c.kill_host = false;
             break;
         case 3:
-            c.loss = LOSS_PROMISE;
+            c.loss = SIM_PROMISE;
             break;
         case 4:
             c.check_ms = 250;

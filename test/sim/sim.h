@@ -92,6 +92,8 @@ struct fault {
 };
 #define NEVER_ENDS (100000 * (int64_t)SECOND)
 
+enum sim_loss { SIM_PROMISE, SIM_KEEP, SIM_FENCE }; /* on_monitor_loss */
+
 /* What a run is made of; all luck while it runs comes from `net`. */
 struct scenario {
     uint64_t seed, net;
@@ -99,7 +101,7 @@ struct scenario {
     unsigned hosts, candidates, mons, slots;
     int64_t lease_ms, check_ms, facts_ms, write_ms;
     enum gate_kind gate;
-    enum monitor_loss loss;
+    enum sim_loss loss;
     bool prefer, mysql, kill_host;
     int32_t ppm[PROCS];
     unsigned faults;
@@ -316,7 +318,8 @@ bool server_answers(const struct sim *s, int h);
 bool server_connected(const struct sim *s, int h); /* to its source */
 void server_receive(struct sim *s, int h);
 void server_apply(struct sim *s, int h);
-void server_news(struct sim *s, int h); /* it has more than before */
+void server_look(struct sim *s, int h); /* at its source, soon */
+void server_news(struct sim *s, int h); /* it has more than before, or answers again */
 void server_rebuild(struct sim *s, int h, int from);
 
 /* jobs.c */

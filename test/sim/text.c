@@ -237,7 +237,7 @@ static bool setting_read(struct scenario *c, const char *key, const char *value,
     else if (!strcmp(key, "gate") && (word = word_find(value, gate_words, 2)) >= 0)
         c->gate = (enum gate_kind)word;
     else if (!strcmp(key, "loss") && (word = word_find(value, loss_words, 3)) >= 0)
-        c->loss = (enum monitor_loss)word;
+        c->loss = (enum sim_loss)word;
     else
         return false;
     return true;

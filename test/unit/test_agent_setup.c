@@ -120,7 +120,7 @@ static void who_may_hold_a_slot(void **state)
 static void what_to_do_without_a_monitor(void **state)
 {
     static const enum monitor_loss loss[] = {[CONF_LOSS_PROMISE] = LOSS_PROMISE,
-                                             [CONF_LOSS_KEEP] = LOSS_KEEP,
+                                             [CONF_LOSS_KEEP] = LOSS_PROMISE,
                                              [CONF_LOSS_FENCE] = LOSS_FENCE};
     struct conf *c = parsed();
     static struct agentd_setup s;

@@ -139,13 +139,19 @@ static void lose_monitor(void)
     feed((struct agent_event){.kind = AE_MONITOR_DOWN, .monitor = {LINK, NULL}});
 }
 
+/* on_monitor_loss: keep: the monitor names an electorate of the holder alone. */
+static void hold_alone(void)
+{
+    hold_writer();
+    grant_to(WRITER, 1, now, 4, 1ull << a.conf.self);
+}
+
 static void test_keep_goes_on_without_asking(void **state)
 {
     int64_t until;
 
     (void)state;
-    on_loss = LOSS_KEEP;
-    hold_writer();
+    hold_alone();
     until = a.slot[WRITER].lease_until;
     now += LEASE / 8 + 1;
     feed((struct agent_event){.kind = AE_TIME});
@@ -169,8 +175,7 @@ static void test_keep_goes_on_without_asking(void **state)
 static void test_keep_goes_on_at_once_without_a_link(void **state)
 {
     (void)state;
-    on_loss = LOSS_KEEP;
-    hold_writer();
+    hold_alone();
     now += 5;
     lose_monitor();
     assert_null(planned(AA_ASK));
@@ -183,8 +188,7 @@ static void test_keep_goes_on_at_once_without_a_link(void **state)
 static void test_keep_revives_nothing(void **state)
 {
     (void)state;
-    on_loss = LOSS_KEEP;
-    hold_writer();
+    hold_alone();
     now += LEASE; /* it was frozen: the lease comes first */
     lose_monitor();
     assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
@@ -196,8 +200,7 @@ static void test_keep_revives_nothing(void **state)
 static void test_keep_begins_nothing(void **state)
 {
     (void)state;
-    on_loss = LOSS_KEEP;
-    hold_writer();
+    hold_alone();
     order_as(2, 0, START, true);
     job_done(true, true);
     assert_int_equal(a.slot[WRITER].hold, HOLD_NONE);
@@ -213,8 +216,7 @@ static void test_keep_begins_nothing(void **state)
 static void test_keep_lets_go_when_told(void **state)
 {
     (void)state;
-    on_loss = LOSS_KEEP;
-    hold_writer();
+    hold_alone();
     lose_monitor();
     order_as(2, 0, START, true); /* a monitor is back */
     assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
@@ -224,12 +226,12 @@ static void test_keep_lets_go_when_told(void **state)
     feed((struct agent_event){.kind = AE_TIME});
     assert_int_equal(a.slot[WRITER].lease_until, 0);
 
-    hold_writer();
+    hold_alone();
     lose_monitor();
     feed((struct agent_event){.kind = AE_JUMP, .jump = {.ms = 5000}});
     assert_int_equal(a.slot[WRITER].hold, HOLD_LEAVING);
 
-    hold_writer();
+    hold_alone();
     lose_monitor();
     feed((struct agent_event){.kind = AE_FOREIGN,
                               .slot = {.slot = WRITER, .why = "02:00 answers for it"}});
@@ -241,7 +243,6 @@ static void test_keep_takes_nothing_in_quarantine(void **state)
     struct agent_durable d = {.epoch = EPOCH, .monitor = "mon1.a"};
 
     (void)state;
-    on_loss = LOSS_KEEP;
     now = 100000;
     start(NULL, &d);
     mysqld(MYSQLD_UP, 500);

@@ -19,6 +19,7 @@
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHED, EXIT_FORBIDDEN };
 enum {
     ANSWER_MAX = 8 * 1024 * 1024,
+    WHAT_IF_MS = 60000,      /* a big cluster's story takes the monitor seconds to work out */
     MOVE_MORE_MS = 10000,    /* longer than the move's own budgets */
     MOVE_UNKNOWN_MS = 35000, /* their defaults, where no configuration says them */
 };
@@ -287,6 +288,8 @@ static int64_t patience(const struct ctl *c)
 {
     const struct conf *conf = c->found.conf;
 
+    if (c->args.kind == COMMAND_WHAT_IF)
+        return WHAT_IF_MS;
     if (c->args.kind != COMMAND_MOVE_ROLE)
         return 0;
     return MOVE_MORE_MS +

@@ -84,8 +84,9 @@ static void lost_on_time(struct sim *s, int to, int lost, uint64_t n, void *data
 
 static void slot_event(struct sim *s, const struct fault *f)
 {
-    struct input *in = input_new(IN_SLOT);
+    struct input *in = input_new(f->kind == F_JUMP ? IN_JUMP : IN_SLOT);
 
+    in->n = 5000;
     in->state = f->kind == F_REMOVED ? AE_REMOVED : AE_FOREIGN;
     in->slot = (int)f->arg;
     if (f->kind == F_REMOVED)
@@ -145,7 +146,8 @@ static void fault_of_operator(struct sim *s, struct fault *f)
         return;
     default:
         if (f->kind == F_TAKE_OVER && !all_quiet(s, f))
-            return;
+            for (int m = 0; m < MONS; m++)
+                monitor_kill(s, m);
         s->mon[f->a - HOSTS].take_over = f->kind == F_TAKE_OVER;
         s->proc[f->a].on = true;
         monitor_boot(s, f->a - HOSTS);
@@ -182,19 +184,8 @@ static void fault_of_server(struct sim *s, const struct fault *f)
     }
 }
 
-static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
+static void fault_of_machine(struct sim *s, struct fault *f)
 {
-    struct fault *f = &s->c.fault[i];
-
-    (void)b;
-    (void)n;
-    (void)data;
-    if (s->opt.story) {
-        char text[160];
-
-        fault_write(f, text, sizeof text);
-        sim_say(s, "FAULT %d: %s", i, text);
-    }
     switch (f->kind) {
     case F_KILL_AGENT:
         agent_dies(s, f);
@@ -210,29 +201,39 @@ static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
     case F_OLD_JOURNAL:
         journal_lost(s, f);
         return;
-    case F_REBOOT:
-        if (f->a < 0)
-            f->a = partner_of_writer(s);
-        if (s->proc[f->a].on)
-            host_off(s, f->a);
-        return;
     case F_DISK:
         s->proc[f->a].disk_stall_until = s->now + f->len / 4;
         return;
     case F_PAUSE:
         machine_pause(s, f->a);
         return;
+    default: /* F_REBOOT */
+        if (f->a < 0)
+            f->a = partner_of_writer(s);
+        if (s->proc[f->a].on)
+            host_off(s, f->a);
+    }
+}
+
+static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
+{
+    struct fault *f = &s->c.fault[i];
+
+    (void)b;
+    (void)n;
+    (void)data;
+    if (s->opt.story) {
+        char text[160];
+
+        fault_write(f, text, sizeof text);
+        sim_say(s, "FAULT %d: %s", i, text);
+    }
+    switch (f->kind) {
     case F_REMOVED:
     case F_FOREIGN:
+    case F_JUMP:
         slot_event(s, f);
         return;
-    case F_JUMP: {
-        struct input *in = input_new(IN_JUMP);
-
-        in->n = 5000;
-        proc_input(s, f->a, in);
-        return;
-    }
     case F_CUT_BOTH:
     case F_CUT_ONE:
     case F_ISOLATE:
@@ -251,8 +252,16 @@ static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
     case F_TAKE_OVER:
         fault_of_operator(s, f);
         return;
-    default:
+    case F_KILL_MYSQLD:
+    case F_HANG_MYSQLD:
+    case F_LAG:
+    case F_JOBS:
+    case F_GATE:
+    case F_STALL:
         fault_of_server(s, f);
+        return;
+    default:
+        fault_of_machine(s, f);
     }
 }
 
@@ -310,6 +319,7 @@ static void fault_on_end(struct sim *s, int i, int b, uint64_t n, void *data)
         return;
     case F_HANG_MYSQLD:
     case F_LAG:
+        server_look(s, f->a);
         server_news(s, f->a);
         return;
     case F_MOVE:

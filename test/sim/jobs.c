@@ -65,7 +65,7 @@ static void job_effect(struct sim *s, int h, const struct job *j)
         memcpy(v->relay, v->have, sizeof v->relay); /* CHANGE MASTER throws it away */
         v->source = j->source;
         v->io_on = v->sql_on = true;
-        server_news(s, h);
+        server_look(s, h);
         break;
     default:
         break;

@@ -146,6 +146,7 @@ void machine_resume(struct sim *s, int proc)
     p->frozen = p->alive;
     proc_thaw(s, proc, proc < HOSTS ? &jump : NULL);
     if (proc < HOSTS) {
+        server_look(s, proc);
         server_news(s, proc);
         judge_host(s, proc);
     }

@@ -10,6 +10,7 @@ import concurrent.futures
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,9 @@ def read_mutations():
     for line in open(os.path.join(HERE, 'mutations')):
         line = line.rstrip('\n')
         if line.startswith('= '):
-            out.append((line[2:], []))
+            out.append((line[2:], [], []))
+        elif line.startswith('* '):
+            out[-1][2].extend(line[2:].split())
         elif line.startswith('@ '):
             path = line[2:]
         elif line.startswith('- '):
@@ -111,7 +114,7 @@ class Builder:
         return r.stderr if r.returncode else None
 
 
-def prove(builder, name, edits, seconds):
+def prove(builder, name, edits, where, seconds):
     texts = mutated(edits)
     if isinstance(texts, str):
         return False, f'STALE  {name}: {texts}'
@@ -120,8 +123,8 @@ def prove(builder, name, edits, seconds):
         if error:
             return False, f'NO BUILD  {name}: {error.splitlines()[0]}'
         start = time.monotonic()
-        r = subprocess.run([f'{directory}/sim', '--from', '1', '--seconds', str(seconds), '--raw'],
-                           capture_output=True, text=True)
+        r = subprocess.run([f'{directory}/sim', '--from', '1', *where, '--seconds', str(seconds),
+                            '--raw'], capture_output=True, text=True)
         took = time.monotonic() - start
         verdict = re.search(r'^seed (\d+) FAILED: (.*)', r.stdout, re.M)
         if verdict:
@@ -140,12 +143,16 @@ def main():
     p.add_argument('words', nargs='?', default='')
     args = p.parse_args()
     begin = time.monotonic()
+    global TREE
     with tempfile.TemporaryDirectory() as work, \
             concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for part in 'src/base', 'src/gtid', 'src/engine', 'src/proto', 'test/sim':
+            shutil.copytree(f'{TREE}/{part}', f'{work}/tree/{part}')
+        TREE = f'{work}/tree' # whoever edits meanwhile changes nothing here
         builder = Builder(work)
         builder.all(pool)
-        jobs = [pool.submit(prove, builder, name, edits, args.seconds)
-                for name, edits in read_mutations() if args.words in name]
+        jobs = [pool.submit(prove, builder, name, edits, where, args.seconds)
+                for name, edits, where in read_mutations() if args.words in name]
         good = True
         for j in jobs:
             ok, said = j.result()

@@ -162,6 +162,18 @@ static void plan_taken_over(struct scenario *c, uint64_t *luck)
         ->arg = luck_chance(luck, 700);
 }
 
+/* The holder goes on alone, its partner's promises come late, and the partner hears the monitor
+ * again. */
+static void plan_late(struct scenario *c, uint64_t *luck)
+{
+    int64_t t = draw_first(c);
+
+    fault_add(c, F_CUT_BOTH, 0, HOSTS, t, about(c, luck, 250, 400));
+    fault_add(c, F_CUT_BOTH, 1, HOSTS, t + about(c, luck, -20, 20), about(c, luck, 40, 150));
+    fault_add(c, F_SLOW, 1, 0, t + about(c, luck, 0, 60), about(c, luck, 50, 250))->arg =
+        about(c, luck, 20, 150);
+}
+
 /* Faults that last about a lease, one upon the other: where leases and promises
  * are at their edge.
  */
@@ -178,12 +190,14 @@ static void plan_storm(struct scenario *c, uint64_t *luck)
     int64_t lease = lease_on(c->gate, c->lease_ms);
 
     if (luck_chance(luck, 300)) {
-        int64_t which = luck_between(luck, 0, 2);
+        int64_t which = luck_between(luck, 0, 3);
 
         if (which == 0)
             plan_forgotten(c, luck);
         else if (which == 1)
             plan_unwritten(c, luck);
+        else if (which == 2)
+            plan_late(c, luck);
         else
             plan_taken_over(c, luck);
         n = luck_between(luck, 0, 2);

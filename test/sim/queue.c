@@ -232,7 +232,7 @@ void proc_timer(struct sim *s, int proc, int64_t local_deadline_ms)
     at = sim_true_us(s, proc, local_deadline_ms);
     if (at < s->now + MS)
         at = s->now + MS;
-    if (p->timer_at && p->timer_at <= at)
+    if (p->timer_at && p->timer_at <= at + 1500)
         return;
     at += sim_between(s, 0, 1500);
     p->timer_at = at;

@@ -36,6 +36,7 @@ void server_start(struct sim *s, int h, bool read_only)
     v->applied_at = s->now;
     sim_say(s, "%s: mysqld %lld is up, read_only=%d", proc_name(h), (long long)v->pid, read_only);
     server_tell(s, h, MYSQLD_UP, sim_between(s, 5 * MS, 100 * MS));
+    server_look(s, h);
     server_news(s, h);
 }
 
@@ -227,11 +228,11 @@ static void replicate_on_time(struct sim *s, int h, int b, uint64_t n, void *dat
     server_receive(s, h);
     if (v->source >= 0 && v->sql_on && v->stall_until <= s->now && sim_chance(s, 800))
         server_apply(s, h);
-    else if (memcmp(v->have, v->relay, sizeof v->have) != 0)
-        server_news(s, h);
+    else if (v->source >= 0 && v->sql_on && memcmp(v->have, v->relay, sizeof v->have) != 0)
+        server_look(s, h);
 }
 
-static void replicate_soon(struct sim *s, int h)
+void server_look(struct sim *s, int h)
 {
     struct server *v = &s->host[h].server;
 
@@ -244,8 +245,8 @@ static void replicate_soon(struct sim *s, int h)
 void server_news(struct sim *s, int h)
 {
     for (int o = 0; o < (int)s->c.hosts; o++)
-        if (o == h || s->host[o].server.source == h)
-            replicate_soon(s, o);
+        if (s->host[o].server.source == h)
+            server_look(s, o);
 }
 
 static void replicate_on_loop(struct sim *s, int h, int b, uint64_t n, void *data)
@@ -254,7 +255,7 @@ static void replicate_on_loop(struct sim *s, int h, int b, uint64_t n, void *dat
     (void)n;
     (void)data;
     sim_in(s, sim_between(s, s->pace / 16, s->pace / 4), replicate_on_loop, h, 0, 0, NULL);
-    replicate_soon(s, h);
+    server_look(s, h);
 }
 
 void server_loops(struct sim *s)

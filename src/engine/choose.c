@@ -28,6 +28,23 @@ bool gtid_text_subset(const struct engine *e, int a, const char *text, int b)
            gtid_subset(&x, &y);
 }
 
+/* MariaDB tells the highest number of each server only: of one the writer never heard of nobody
+ * knows where its numbers began. */
+static void gtid_tell_extra(struct gtid_set *diff, char *out, size_t size)
+{
+    bool more = false;
+    size_t n;
+
+    for (unsigned i = 0; i < diff->n && diff->flavour == GTID_MARIADB_LIST; i++)
+        if (diff->range[i].lo == 1 && diff->range[i].hi > 1) {
+            diff->range[i].lo = diff->range[i].hi;
+            more = true;
+        }
+    n = gtid_format(diff, out, size);
+    if (more && n < size)
+        snprintf(out + n, size - n, " and perhaps earlier ones of that server");
+}
+
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out, size_t size)
 {
     struct gtid_set x, y, diff;
@@ -37,7 +54,7 @@ void gtid_text_extra(const struct engine *e, int a, const char *text, int b, cha
         snprintf(out, size, "its GTIDs cannot be compared with the writer's");
         return;
     }
-    gtid_format(&diff, out, size);
+    gtid_tell_extra(&diff, out, size);
 }
 
 /* May `to` never follow somebody's silence? It is outside of what a former holder needs promises
@@ -113,6 +130,16 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
     return !slot_stale(e, s, to, why, size);
 }
 
+/* A reader follows the writer, and that was looked at since it was told to. */
+static bool choose_unseen(const struct engine *e, int s, int h)
+{
+    const struct host *x = &e->host[h];
+    int w = engine_writer(e);
+
+    return !slot_writable(e, s) && w >= 0 && w != h &&
+           (!x->check[CK_REP_THREADS].known || !x->check[CK_REP_BACKLOG].known);
+}
+
 /* Is the host itself fit to hold the slot? `why` gets what it lacks. */
 bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size_t size)
 {
@@ -128,6 +155,8 @@ bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size
     else if (x->report.mysqld != MYSQLD_UP || !x->facts_at ||
              e->now - x->facts_at >= FACTS_PATIENCE_MS)
         snprintf(why, size, "the server of %s is not up", host_name(e, h));
+    else if (choose_unseen(e, s, h) && !forced)
+        snprintf(why, size, "the replication of %s has not been seen to work yet", host_name(e, h));
     else if (x->extra[0] && !forced)
         snprintf(why, size, "%s has transactions nobody else has", host_name(e, h));
     else
@@ -173,6 +202,16 @@ static unsigned choose_load(const struct engine *e, int role, int h)
         n += e->conf.slot_role[s] == role && holder == h;
     }
     return n;
+}
+
+/* Of two with as many addresses the one without the writer role has less to do. */
+static unsigned choose_weight(const struct engine *e, int role, int h)
+{
+    int s = engine_active_slot(e);
+    bool writer = s >= 0 && (e->slot[s].holder == h || e->slot[s].target == h ||
+                             (e->slot[s].holder < 0 && e->slot[s].choice == h));
+
+    return 2 * choose_load(e, role, h) + writer;
 }
 
 /* Alive, only its replication is not as it should be. */
@@ -231,7 +270,7 @@ int slot_choose(const struct engine *e, int s, char *why, size_t size)
         if (best < 0 ||
             (e->conf.role[role].exclusive ? choose_better(e, role, e->slot[s].last, h, best)
              : clear != best_clear        ? clear
-                                          : choose_load(e, role, h) < choose_load(e, role, best))) {
+                                   : choose_weight(e, role, h) < choose_weight(e, role, best))) {
             best = h;
             best_clear = clear;
         }
@@ -242,16 +281,18 @@ int slot_choose(const struct engine *e, int s, char *why, size_t size)
 int balance_least(const struct engine *e, int role, int s, unsigned *n)
 {
     int least = -1;
+    unsigned lightest = 0;
     char why[WHY_LEN];
 
     for (unsigned i = 0; i < e->conf.role[role].hosts; i++) {
         int h = e->conf.role[role].host[i];
-        unsigned load = choose_load(e, role, h);
+        unsigned weight = choose_weight(e, role, h);
 
-        if ((least < 0 || load < *n) && slot_fit(e, s, h, false, why, sizeof why) &&
+        if ((least < 0 || weight < lightest) && slot_fit(e, s, h, false, why, sizeof why) &&
             slot_clear_for(e, s, h, why, sizeof why)) {
             least = h;
-            *n = load;
+            lightest = weight;
+            *n = choose_load(e, role, h);
         }
     }
     return least;

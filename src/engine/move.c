@@ -7,6 +7,7 @@
  *   BACK     something failed: the old one gets it back
  */
 #include "engine/engine_internal.h"
+#include "engine/rules.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -324,6 +325,23 @@ static bool command_holder_dead(const struct engine *e, int h)
     return e->host[h].dead_since || e->host[h].state == HARD_OFFLINE;
 }
 
+static bool command_move_refused(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    if (e->mode == MODE_PASSIVE)
+        answer(p, c->id, 1, "ERROR: passive mode: nothing is moved; first: hamm ctl mode active");
+    else if (c->lost >= 0 && c->lost == c->host)
+        answer(p, c->id, 2, "ERROR: '%s' cannot be lost and get the role", host_name(e, c->host));
+    else if (c->lost >= 0 && host_live(e, c->lost) &&
+             e->now - e->host[c->lost].report_at < host_lease(e, c->lost) / 4)
+        answer(p, c->id, 1,
+               "ERROR: the agent of '%s' was heard %" PRId64
+               " ms ago: it is not lost; without --lost it is told to let go",
+               host_name(e, c->lost), e->now - e->host[c->lost].report_at);
+    else
+        return false;
+    return true;
+}
+
 static void command_move(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     int s = command_slot(e, c->role);
@@ -331,25 +349,16 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
     const char *role = e->conf.role[c->role].name;
     char why[WHY_LEN];
 
-    if (e->mode == MODE_PASSIVE) {
-        answer(p, c->id, 1, "ERROR: passive mode: nothing is moved; first: hamm ctl mode active");
+    if (command_move_refused(e, c, p))
         return;
-    }
-    if (c->lost >= 0 && c->lost == c->host) {
-        answer(p, c->id, 2, "ERROR: '%s' cannot be lost and get the role", host_name(e, c->host));
-        return;
-    }
-    if (c->lost >= 0 && host_live(e, c->lost) &&
-        e->now - e->host[c->lost].report_at < host_lease(e, c->lost) / 4) {
-        answer(p, c->id, 1,
-               "ERROR: the agent of '%s' was heard %" PRId64
-               " ms ago: it is not lost; without --lost it is told to let go",
-               host_name(e, c->lost), e->now - e->host[c->lost].report_at);
-        return;
-    }
     if (!e->conf.role[c->role].exclusive) {
         command_move_balanced(e, c, p);
         return;
+    }
+    if (c->lost >= 0 && move_on(e, s)) { /* else the way out is barred by what can't end */
+        snprintf(e->move.error, sizeof e->move.error, "given up: %s was declared dead",
+                 host_name(e, c->lost));
+        move_end(e, false, p);
     }
     if (e->move.phase != MOVE_NONE) {
         answer(p, c->id, 1,
@@ -358,8 +367,20 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         return;
     }
     if (x->holder == c->host) {
-        answer(p, c->id, 0, "OK: Role '%s' is already assigned to '%s'", role,
-               host_name(e, c->host));
+        x->forced = c->force && !x->arrived;
+        answer(p, c->id, 0, "OK: Role '%s' is already assigned to '%s'%s", role,
+               host_name(e, c->host), x->forced ? "; it opens with what it has applied" : "");
+        return;
+    }
+    if (c->lost < 0 && x->holder >= 0 && !host_live(e, x->holder)) {
+        answer(
+            p, c->id, 1,
+            "ERROR: '%s' has the role and its agent is not heard: it can't be told to let go. %s "
+            "gets it when that lease is over%s; when it is surely dead: hamm ctl move-role "
+            "--force --lost %s %s %s",
+            host_name(e, x->holder), e->conf.keep ? "Nobody" : "Somebody fit",
+            e->conf.keep ? " (on_monitor_loss: keep)" : "", host_name(e, x->holder), role,
+            host_name(e, c->host));
         return;
     }
     if (!slot_fit(e, s, c->host, c->force, why, sizeof why)) {
@@ -380,7 +401,10 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
     if (x->holder >= 0)
         slot_release(e, s, true);
     why[0] = 0;
-    (void)slot_clear_for(e, s, c->host, why, sizeof why);
+    if (x->holder >= 0)
+        rule_sentence(e, rule_find(e, &held_rules, s, 0), s, why, sizeof why);
+    else
+        (void)slot_clear_for(e, s, c->host, why, sizeof why);
     answer(p, c->id, 0, "OK: Role '%s' goes to '%s' as soon as it is safe%s%s", role,
            host_name(e, c->host), why[0] ? ": " : "", why);
 }
@@ -443,6 +467,16 @@ static void command_mode(struct engine *e, const struct engine_command *c, struc
     if (e->mode == c->mode) {
         answer(p, c->id, 0, "OK: Already in %s mode.", mode_names[c->mode]);
         return;
+    }
+    if (c->mode == MODE_PASSIVE && e->move.phase > MOVE_LAG) {
+        answer(p, c->id, 1,
+               "ERROR: %s is being moved to %s at this moment; try again when it is done",
+               slot_name(e, e->move.slot), host_name(e, e->move.to));
+        return;
+    }
+    if (c->mode == MODE_PASSIVE && e->move.phase == MOVE_LAG) {
+        snprintf(e->move.error, sizeof e->move.error, "passive mode was set");
+        move_end(e, false, p);
     }
     e->mode = c->mode;
     e->passive_why[0] = 0;

@@ -140,47 +140,30 @@ static void say_unfit(const struct engine *e, int role, char *out, size_t size)
         snprintf(out, size, "%s is %s", host_name(e, to), host_state_names[e->host[to].state]);
 }
 
+#define RULE(name_, then_, why_, detail_, ...)                                                     \
+    {                                                                                              \
+        .name = name_, .to = STAY, .then = then_, .why = why_, .detail = detail_, .when = {        \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+
+/* clang-format off */
 static const struct rule rows[] = {
-    {"only-when-active",
-     0,
-     {not_active},
-     STAY,
-     NULL,
-     "nothing is balanced or given back to a preferred host in this mode",
-     NULL},
-    {"in-motion", 0, {in_motion}, STAY, NULL, "an address is on its way: one at a time", NULL},
-    {"balance", 0, {uneven}, STAY, then_balance, "addresses are spread evenly", NULL},
-    {"prefer-pinned",
-     0,
-     {away, pinned},
-     STAY,
-     NULL,
-     "an operator put it where it is: it does not go back to its preferred host by itself",
-     NULL},
-    {"prefer-failed",
-     0,
-     {away, just_failed},
-     STAY,
-     NULL,
-     "going back to its preferred host did not work",
-     say_retry},
-    {"prefer-unfit",
-     0,
-     {away, unfit},
-     STAY,
-     NULL,
-     "does not go back to its preferred host: ",
-     say_unfit},
-    {"prefer-behind",
-     0,
-     {away, behind},
-     STAY,
-     NULL,
-     "its preferred host has not caught up yet",
-     NULL},
-    {"prefer", 0, {away}, STAY, then_prefer, "goes back to its preferred host", NULL},
-    {"settled", 0, {0}, STAY, NULL, "nothing is to be moved", NULL},
+    RULE("only-when-active", NULL,
+         "nothing is balanced or given back to a preferred host in this mode", NULL, not_active),
+    RULE("in-motion", NULL, "an address is on its way: one at a time", NULL, in_motion),
+    RULE("balance", then_balance, "addresses are spread evenly", NULL, uneven),
+    RULE("prefer-pinned", NULL,
+         "an operator put it where it is: it does not go back to its preferred host by "
+         "itself", NULL, away, pinned),
+    RULE("prefer-failed", NULL,
+         "going back to its preferred host did not work", say_retry, away, just_failed),
+    RULE("prefer-unfit", NULL, "does not go back to its preferred host: ", say_unfit, away, unfit),
+    RULE("prefer-behind", NULL, "its preferred host has not caught up yet", NULL, away, behind),
+    RULE("prefer", then_prefer, "goes back to its preferred host", NULL, away),
+    RULE("settled", NULL, "nothing is to be moved", NULL),
 };
+/* clang-format on */
 const struct rules role_rules = {rows, ARRAY_LEN(rows)};
 
 void roles_work(struct engine *e, struct plan *p)

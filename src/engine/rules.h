@@ -15,10 +15,10 @@ struct rule {
     unsigned from;    /* of hosts: the states it speaks of, one bit each */
     condition *when[CONDITIONS_MAX];
     int to; /* of hosts: the state it leads to; STAY */
-    void (*then)(struct engine *e, int subject, struct plan *p); /* of others: what is done; NULL:
-                                                                    it is waited */
     const char *why;
     void (*detail)(const struct engine *e, int subject, char *out, size_t size); /* ends `why` */
+    void (*then)(struct engine *e, int subject, struct plan *p); /* of others: what is done; NULL:
+                                                                    it is waited */
 };
 
 struct rules {

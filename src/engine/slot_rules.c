@@ -108,12 +108,7 @@ static bool not_heard_since(const struct engine *e, int s)
 
 static bool back(const struct engine *e, int s)
 {
-    return holder_state(e, s) == AWAITING_RECOVERY;
-}
-
-static bool just_given(const struct engine *e, int s)
-{
-    return e->now - e->slot[s].assigned_at < host_lease(e, holder(e, s));
+    return !slot_writable(e, s) && holder_state(e, s) == AWAITING_RECOVERY;
 }
 
 static bool replication_bad(const struct engine *e, int s)
@@ -216,7 +211,8 @@ static void then_next(struct engine *e, int s, struct plan *p)
         x->fetched = false;
         return;
     }
-    state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
+    if (e->host[h].state == ONLINE)
+        state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
     for (unsigned c = 0; c < e->conf.names.hosts; c++) {
         char why[WHY_LEN];
 
@@ -269,83 +265,51 @@ static void say_problem(const struct engine *e, int s, char *out, size_t size)
         snprintf(out, size, ": %.160s", problem);
 }
 
+#define RULE(name_, then_, why_, detail_, ...)                                                     \
+    {                                                                                              \
+        .name = name_, .to = STAY, .then = then_, .why = why_, .detail = detail_, .when = {        \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+
+/* clang-format off */
 static const struct rule held_rows[] = {
-    {"released", 0, {released}, STAY, then_freed, "has let go", NULL},
-    {"lease-over", 0, {lease_over}, STAY, then_freed_silently, "its lease is surely over", NULL},
-    {"releasing", 0, {releasing}, STAY, NULL, "is letting go", say_releasing},
-    {"passive-held", 0, {passive}, STAY, NULL, "passive mode: nothing is moved", say_cause},
-    {"named-other",
-     0,
-     {named_other, named_fit},
-     STAY,
-     then_named,
-     "the operator named somebody else",
-     NULL},
-    {"taken-out-leaves", 0, {taken_out}, STAY, then_leave, "was taken out of service", NULL},
-    {"hands-off",
-     0,
-     {unfit, hands_off},
-     STAY,
-     NULL,
-     "stays where it is in this mode although its holder is ",
-     say_state},
-    {"dead-unheard",
-     0,
-     {dead, silent},
-     STAY,
-     NULL,
-     "is HARD_OFFLINE and cannot be told to let go",
-     say_out},
-    {"checks-good-again",
-     0,
-     {dead, checks_good},
-     STAY,
-     NULL,
-     "was thought dead, but its checks are not bad any more",
-     NULL},
-    {"not-heard-since",
-     0,
-     {dead, not_heard_since},
-     STAY,
-     NULL,
-     "is HARD_OFFLINE, but its agent has not been heard since its checks began to fail",
-     say_out},
-    {"dead-leaves", 0, {dead}, STAY, then_leave, "is HARD_OFFLINE", NULL},
-    {"just-given", 0, {back, just_given}, STAY, NULL, "has just got it", NULL},
-    {"back-leaves", 0, {back}, STAY, then_leave, "is AWAITING_RECOVERY", NULL},
-    {"last-resort-keep",
-     0,
-     {replication_bad, balanced, nobody_better},
-     STAY,
-     NULL,
-     "no host of the role is fit, last_resort is keep: stays although it is ",
-     say_state},
-    {"unfit-leaves", 0, {replication_bad}, STAY, then_leave, "replicates badly", NULL},
-    {"stand-in-leaves", 0, {stands_in, regular_fit}, STAY, then_regular, "stood in", NULL},
-    {"stands-in",
-     0,
-     {stands_in},
-     STAY,
-     NULL,
-     "stands in as the writer, no host of the role is fit (last_resort: writer)",
-     NULL},
-    {"too-slow", 0, {opening, too_slow}, STAY, then_next, "did not open in catch_up_timeout", NULL},
-    {"silent-holder",
-     0,
-     {silent},
-     STAY,
-     NULL,
-     "has it and its agent is not heard: it goes on by the promises of the others",
-     say_out},
-    {"opening",
-     0,
-     {opening},
-     STAY,
-     NULL,
-     "applies what it received, not open for writes yet",
-     say_problem},
-    {"holds", 0, {0}, STAY, NULL, "has it and is ", say_state},
+    RULE("released", then_freed, "has let go", NULL, released),
+    RULE("lease-over", then_freed_silently, "its lease is surely over", NULL, lease_over),
+    RULE("releasing", NULL, "is letting go", say_releasing, releasing),
+    RULE("passive-held", NULL, "passive mode: nothing is moved", say_cause, passive),
+    RULE("named-other", then_named,
+         "the operator named somebody else", NULL, named_other, named_fit),
+    RULE("taken-out-leaves", then_leave, "was taken out of service", NULL, taken_out),
+    RULE("hands-off", NULL,
+         "stays where it is in this mode although its holder is ", say_state, unfit, hands_off),
+    RULE("dead-unheard", NULL,
+         "is HARD_OFFLINE and cannot be told to let go", say_out, dead, silent),
+    RULE("checks-good-again", NULL,
+         "was thought dead, but its checks are not bad any more", NULL, dead, checks_good),
+    RULE("not-heard-since", NULL,
+         "is HARD_OFFLINE, but its agent has not been heard since its checks began to "
+         "fail", say_out, dead, not_heard_since),
+    RULE("dead-leaves", then_leave, "is HARD_OFFLINE", NULL, dead),
+    RULE("back-leaves", then_leave, "is AWAITING_RECOVERY", NULL, back),
+    RULE("last-resort-keep", NULL,
+         "no host of the role is fit, last_resort is keep: stays although it is "
+         "", say_state, replication_bad, balanced, nobody_better),
+    RULE("unfit-leaves", then_leave, "replicates badly", NULL, replication_bad),
+    RULE("stand-in-stays", NULL, "stood in, stays in this mode", NULL, stands_in, hands_off),
+    RULE("stand-in-leaves", then_regular, "stood in", NULL, stands_in, regular_fit),
+    RULE("stands-in", NULL,
+         "stands in as the writer, no host of the role is fit (last_resort: "
+         "writer)", NULL, stands_in),
+    RULE("too-slow", then_next, "did not open in catch_up_timeout", NULL, opening, too_slow),
+    RULE("silent-holder", NULL,
+         "has it and its agent is not heard: it goes on by the promises of the "
+         "others", say_out, silent),
+    RULE("opening", NULL,
+         "applies what it received, not open for writes yet", say_problem, opening),
+    RULE("holds", NULL, "has it and is ", say_state),
 };
+/* clang-format on */
 const struct rules held_rules = {held_rows, ARRAY_LEN(held_rows)};
 
 /* ---- slots that nobody holds as far as this monitor knows ---- */
@@ -462,8 +426,12 @@ static void say_journal(const struct engine *e, int s, char *out, size_t size)
 {
     const struct slot *x = &e->slot[s];
 
-    snprintf(out, size, "%s, for at most %" PRId64 " ms", host_name(e, x->journal_holder),
-             e->conf.keep ? -1 : x->host[x->journal_holder].out_at - e->now);
+    if (e->conf.keep)
+        snprintf(out, size, "%s, for as long as it is not heard (on_monitor_loss: keep)",
+                 host_name(e, x->journal_holder));
+    else
+        snprintf(out, size, "%s, for at most %" PRId64 " ms", host_name(e, x->journal_holder),
+                 x->host[x->journal_holder].out_at - e->now);
 }
 
 static void say_wait(const struct engine *e, int s, char *out, size_t size)
@@ -492,36 +460,24 @@ static void say_gather(const struct engine *e, int s, char *out, size_t size)
     gather_waits(e, s, e->slot[s].choice, out, size);
 }
 
+/* clang-format off */
 static const struct rule unheld_rows[] = {
-    {"two-holders-careful",
-     0,
-     {claimed, by_several, careful},
-     STAY,
-     then_passive,
-     "several hosts say they hold it",
-     NULL},
-    {"two-holders",
-     0,
-     {claimed, by_several},
-     STAY,
-     NULL,
-     "several hosts say they hold it: none of them gets a lease, until theirs are over",
-     NULL},
-    {"other-may-hold",
-     0,
-     {claimed, journal_differs},
-     STAY,
-     NULL,
-     "a host says it holds it, but so may ",
-     say_journal},
-    {"found-held", 0, {claimed}, STAY, then_adopt, "is found held", NULL},
-    {"passive-unheld", 0, {passive}, STAY, NULL, "passive mode: nothing is given", say_cause},
-    {"wait-mode", 0, {waiting}, STAY, NULL, "wait mode: waits for the other master, ", say_wait},
-    {"nobody-fit", 0, {nobody_fit}, STAY, NULL, "", say_unfit},
-    {"not-clear", 0, {not_clear}, STAY, NULL, "", say_unclear},
-    {"gathering", 0, {gathering}, STAY, then_gather, "", say_gather},
-    {"given", 0, {0}, STAY, then_give, "is given", NULL},
+    RULE("two-holders-careful", then_passive,
+         "several hosts say they hold it", NULL, claimed, by_several, careful),
+    RULE("two-holders", NULL,
+         "several hosts say they hold it: none of them gets a lease, until theirs are "
+         "over", NULL, claimed, by_several),
+    RULE("other-may-hold", NULL,
+         "a host says it holds it, but so may ", say_journal, claimed, journal_differs),
+    RULE("found-held", then_adopt, "is found held", NULL, claimed),
+    RULE("passive-unheld", NULL, "passive mode: nothing is given", say_cause, passive),
+    RULE("wait-mode", NULL, "wait mode: waits for the other master, ", say_wait, waiting),
+    RULE("nobody-fit", NULL, "", say_unfit, nobody_fit),
+    RULE("not-clear", NULL, "", say_unclear, not_clear),
+    RULE("gathering", then_gather, "", say_gather, gathering),
+    RULE("given", then_give, "is given", NULL),
 };
+/* clang-format on */
 const struct rules unheld_rules = {unheld_rows, ARRAY_LEN(unheld_rows)};
 
 static bool slot_arrived(const struct engine *e, int s)

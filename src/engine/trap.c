@@ -14,8 +14,12 @@ bool check_good(const struct engine *e, int h, enum check c)
 {
     const struct host *x = &e->host[h];
 
-    if (c == CK_MYSQL && x->dead_since && e->now - x->dead_since >= e->conf.on_crash_ms)
-        return false;
+    if (c == CK_MYSQL && x->dead_since) { /* on_crash is how long it may take to come back */
+        if (e->now - x->dead_since >= e->conf.on_crash_ms)
+            return false;
+        if (host_live(e, h))
+            return true;
+    }
     return !x->check[c].known || x->check[c].good;
 }
 

@@ -778,7 +778,7 @@ static void test_a_broken_applier_hides_no_extra_transactions(void **state)
     agent[2].unsettled = true;
     agent[2].gtid = "0-1-5,0-3-9";
     go_on(4000);
-    assert_string_equal(e.host[2].extra, "0-3-1..9");
+    assert_string_equal(e.host[2].extra, "0-3-9 and perhaps earlier ones of that server");
     assert_int_equal(e.host[2].state, REPLICATION_FAIL);
 }
 
@@ -795,7 +795,7 @@ static void test_what_is_written_to_a_running_replica_is_told(void **state)
     go_on(1000);
     assert_true(e.host[2].clean);
     go_on(9000);
-    assert_string_equal(e.host[2].extra, "0-3-1..9");
+    assert_string_equal(e.host[2].extra, "0-3-9 and perhaps earlier ones of that server");
     assert_int_equal(e.host[2].state, REPLICATION_FAIL);
 }
 

@@ -238,7 +238,7 @@ static void agent_slots_on(struct agent *a, int64_t now, int w, struct agent_pla
         struct agent_slot *s = &a->slot[i];
         bool open = !a->conf.slot[i].writable ||
                     ((int)i == w && a->facts_known && !a->facts.read_only && a->job == JOB_NONE &&
-                     a->mysqld == MYSQLD_UP &&
+                     a->mysqld == MYSQLD_UP && !a->must_fence &&
                      (a->order.follow != FOLLOW_NONE || a->drained || s->showing));
 
         if (s->hold == HOLD_LEAVING && !a->must_fence)

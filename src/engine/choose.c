@@ -140,6 +140,11 @@ static bool choose_unseen(const struct engine *e, int s, int h)
            (!x->check[CK_REP_THREADS].known || !x->check[CK_REP_BACKLOG].known);
 }
 
+static bool choose_forcible(enum host_state state)
+{
+    return state == REPLICATION_DELAY || state == REPLICATION_FAIL || state == AWAITING_RECOVERY;
+}
+
 /* Is the host itself fit to hold the slot? `why` gets what it lacks. */
 bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size_t size)
 {
@@ -150,8 +155,11 @@ bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size
         snprintf(why, size, "%s is not a candidate", host_name(e, h));
     else if (!host_live(e, h))
         snprintf(why, size, "the agent of %s does not answer", host_name(e, h));
-    else if (x->state != ONLINE && !forced && !(writable && x->state == REPLICATION_DELAY))
-        snprintf(why, size, "%s is %s", host_name(e, h), host_state_names[x->state]);
+    else if (x->state != ONLINE && !(forced && choose_forcible(x->state)) &&
+             !(writable && x->state == REPLICATION_DELAY))
+        snprintf(why, size, "%s is %s%s%s", host_name(e, h), host_state_names[x->state],
+                 x->state == ADMIN_OFFLINE ? "; first: hamm ctl set-online " : "",
+                 x->state == ADMIN_OFFLINE ? host_name(e, h) : "");
     else if (x->report.mysqld != MYSQLD_UP || !x->facts_at ||
              e->now - x->facts_at >= FACTS_PATIENCE_MS)
         snprintf(why, size, "the server of %s is not up", host_name(e, h));

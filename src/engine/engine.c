@@ -291,6 +291,8 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     if (r->mysqld == MYSQLD_UP)
         x->dead_since = 0;
     slots_report(e, h, p);
+    if (engine_writer(e) == h)
+        memcpy(e->slot[engine_active_slot(e)].wrote, r->gtid, strlen(r->gtid) + 1);
 }
 
 static void engine_event_in(struct engine *e, const struct engine_event *ev, struct plan *p)

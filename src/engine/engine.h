@@ -255,6 +255,7 @@ struct slot {
     bool arrived;         /* the holder was seen to hold it (open for writes) */
     bool probe;           /* taken after silence: ask the network first */
     int last;             /* who held it before; -1 nobody */
+    char wrote[GTID_LEN]; /* what the writer was last seen to have; "" not in this life */
     bool pinned;          /* put there by move-role: balancing leaves it */
     int64_t gather_since; /* unheld writable slot: all stop and apply, to see who has most; 0 not */
     int fetch_by, fetch_from; /* then: who fetches from whom */

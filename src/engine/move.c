@@ -58,12 +58,14 @@ static void move_outcome(const struct engine *e, bool ok, char *out, size_t size
     const struct move *m = &e->move;
     const char *role = e->conf.role[e->conf.slot_role[m->slot]].name;
 
-    if (ok)
+    if (ok && m->blocked)
         snprintf(out, size,
                  "OK: Role '%s' has been moved from '%s' to '%s'; writes were blocked for %" PRId64
                  " ms",
-                 role, host_name(e, m->from), host_name(e, m->to),
-                 m->blocked ? e->now - m->blocked : 0);
+                 role, host_name(e, m->from), host_name(e, m->to), e->now - m->blocked);
+    else if (ok)
+        snprintf(out, size, "OK: Role '%s' has been moved from '%s' to '%s'", role,
+                 host_name(e, m->from), host_name(e, m->to));
     else
         snprintf(out, size, "ERROR: Role '%s' stays with '%s': %s", role, host_name(e, m->from),
                  m->error);
@@ -170,7 +172,10 @@ static void move_go(struct engine *e)
     m->phase = MOVE_RELEASE;
     m->blocked = slot_writable(e, m->slot) ? e->now : 0;
     move_step(e, "%s %s, %s told to let go", host_name(e, m->to),
-              e->slot[m->slot].forced ? "was forced" : "caught up", host_name(e, m->from));
+              e->slot[m->slot].forced     ? "was forced"
+              : slot_writable(e, m->slot) ? "caught up"
+                                          : "is fit",
+              host_name(e, m->from));
     e->slot[m->slot].target = m->to;
     slot_release(e, m->slot, false);
 }
@@ -278,6 +283,8 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
     int best = -1;
     unsigned most = 0;
 
+    if (c->lost >= 0)
+        command_lost(e, c, p);
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
         unsigned n = 0;
 
@@ -299,8 +306,6 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
         answer(p, c->id, 1, "ERROR: %s", why);
         return;
     }
-    if (c->lost >= 0)
-        command_lost(e, c, p);
     e->slot[best].target = c->host;
     for (unsigned s = 0; s < e->conf.names.slots; s++) /* else one of its own went in exchange */
         if ((int)s == best || (e->conf.slot_role[s] == c->role && e->slot[s].holder == c->host))
@@ -462,6 +467,21 @@ static void command_offline(struct engine *e, const struct engine_command *c, st
            name);
 }
 
+/* Passive mode ends: whom set-ip named and who can't take it is forgotten, not kept for later. */
+static void command_unfit_dropped(struct engine *e, struct plan *p)
+{
+    char why[WHY_LEN];
+
+    for (unsigned s = 0; s < e->conf.names.slots; s++) {
+        int to = e->slot[s].target;
+
+        if (to < 0 || slot_fit(e, (int)s, to, true, why, sizeof why))
+            continue;
+        plan_event(e, p, EVENT_WARN, to, "%s: set-ip is forgotten: %s", slot_name(e, (int)s), why);
+        e->slot[s].target = -1;
+    }
+}
+
 static void command_mode(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     if (e->mode == c->mode) {
@@ -478,6 +498,8 @@ static void command_mode(struct engine *e, const struct engine_command *c, struc
         snprintf(e->move.error, sizeof e->move.error, "passive mode was set");
         move_end(e, false, p);
     }
+    if (e->mode == MODE_PASSIVE)
+        command_unfit_dropped(e, p);
     e->mode = c->mode;
     e->passive_why[0] = 0;
     plan_event(e, p, EVENT_NOTE, -1, "switched to %s mode by the operator", mode_names[c->mode]);

@@ -363,7 +363,9 @@ static bool journal_differs(const struct engine *e, int s)
 
 static bool waiting(const struct engine *e, int s)
 {
-    return e->mode == MODE_WAIT && !e->slot[s].forced && e->slot[s].target < 0;
+    const struct slot *x = &e->slot[s];
+
+    return e->mode == MODE_WAIT && !x->forced && (x->target < 0 || x->choice != x->target);
 }
 
 static bool nobody_fit(const struct engine *e, int s)

@@ -183,6 +183,17 @@ static bool writer_unheard(const struct engine *e, int h)
     return engine_writer(e) < 0 && from >= 0 && from != h;
 }
 
+/* It was away while another one wrote, who is gone: what it lacks may not be lost yet. */
+static bool lacks_last(const struct engine *e, int h)
+{
+    int s = engine_active_slot(e);
+    const struct slot *x = s < 0 ? NULL : &e->slot[s];
+
+    if (!x || x->holder >= 0 || x->last < 0 || x->last == h)
+        return false;
+    return !x->wrote[0] || !gtid_text_subset(e, h, x->wrote, h);
+}
+
 static bool not_compared(const struct engine *e, int h)
 {
     return engine_writer(e) >= 0 && engine_writer(e) != h && !e->host[h].clean;
@@ -325,6 +336,17 @@ static void say_unheard_writer(const struct engine *e, int h, char *out, size_t 
              host_name(e, writer_role_holder(e)));
 }
 
+static void say_lacks(const struct engine *e, int h, char *out, size_t size)
+{
+    const struct slot *x = &e->slot[engine_active_slot(e)];
+
+    snprintf(out, size,
+             "%s wrote last and %s: waits for %s, or for the operator: hamm ctl set-online %s",
+             host_name(e, x->last),
+             x->wrote[0] ? "has transactions it lacks" : "may have transactions it lacks",
+             host_name(e, x->last), host_name(e, h));
+}
+
 static void say_name(const struct engine *e, int h, char *out, size_t size)
 {
     snprintf(out, size, " %s", host_name(e, h));
@@ -421,6 +443,7 @@ static const struct rule rules[] = {
          "has the writer role, not open for writes yet", NULL, has_writer_role),
     RULE("agent-unheard", IN(AWAITING_RECOVERY), STAY, "its agent is not heard", NULL, unheard),
     RULE("writer-unheard", IN(AWAITING_RECOVERY), STAY, "", say_unheard_writer, writer_unheard),
+    RULE("lacks-last-writes", IN(AWAITING_RECOVERY), STAY, "", say_lacks, lacks_last),
     RULE("not-compared", IN(AWAITING_RECOVERY), STAY,
          "its transactions are being compared with the writer's", NULL, not_compared),
     RULE("returned-broken", IN(AWAITING_RECOVERY), REPLICATION_FAIL,

@@ -20,14 +20,6 @@ static void client_switched(struct sim *s, int h)
         sim_fail(s, "acknowledged rows were lost without a reason, %s has not all", proc_name(h));
 }
 
-static int client_finds(const struct sim *s)
-{
-    for (int h = 0; h < (int)s->c.hosts; h++)
-        if (kernel_open(s, h, 0))
-            return h;
-    return -1;
-}
-
 static void client_watch_stays(struct sim *s, int h)
 {
     if (s->c.kind != KIND_MONITOR && s->c.kind != KIND_AGENT && s->c.kind != KIND_PARTNER)
@@ -38,11 +30,16 @@ static void client_watch_stays(struct sim *s, int h)
         sim_fail(s, "the writer's address left %s (now %s) though nothing but %s failed",
                  proc_name(s->writer0), proc_name(h),
                  s->c.kind == KIND_AGENT ? "an agent" : "monitors");
+    for (int i = 1; i < (int)s->c.slots && s->c.kind != KIND_PARTNER; i++)
+        if (s->writer0 >= 0 && s->now < s->calm_at && !s->c.prefer &&
+            judge_reached(s, i) != s->reader0[i])
+            sim_fail(s, "reader/%d left %s though nothing but %s failed", i,
+                     proc_name(s->reader0[i]), s->c.kind == KIND_AGENT ? "an agent" : "monitors");
 }
 
 void client_write(struct sim *s)
 {
-    int to = client_finds(s);
+    int to = judge_reached(s, 0);
     struct server *v;
     uint64_t high = 0;
 
@@ -71,7 +68,7 @@ static void client_on_loop(struct sim *s, int a, int b, uint64_t n, void *data)
     (void)n;
     (void)data;
     sim_in(s, sim_between(s, MS, 2 * s->c.write_ms * MS), client_on_loop, 0, 0, 0, NULL);
-    client_watch_stays(s, client_finds(s));
+    client_watch_stays(s, judge_reached(s, 0));
     client_write(s);
 }
 

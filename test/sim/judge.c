@@ -63,6 +63,14 @@ void judge_host(struct sim *s, int h)
         judge_slot(s, h, i);
 }
 
+int judge_reached(const struct sim *s, int slot)
+{
+    for (int h = 0; h < (int)s->c.hosts; h++)
+        if (kernel_open(s, h, slot))
+            return h;
+    return -1;
+}
+
 /* An answer of the monitor: a move that went well loses nothing. */
 void judge_moved(struct sim *s, int m, const struct action *act)
 {
@@ -174,6 +182,8 @@ static void judge_on_up(struct sim *s, int a, int b, uint64_t n, void *data)
     (void)data;
     (void)judge_whole(s, why, sizeof why);
     s->writer0 = s->last_writer;
+    for (int i = 0; i < (int)s->c.slots; i++)
+        s->reader0[i] = judge_reached(s, i);
     if (!s->settled_at || s->writer0 < 0)
         sim_fail(s, "did not come up in %lld s: %s", (long long)(s->now / SECOND), why);
 }

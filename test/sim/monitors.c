@@ -345,7 +345,7 @@ void monitor_boot(struct sim *s, int m)
     struct engine_event ev = {.kind = EV_START};
     static struct engine_durable copy;
 
-    if (p->alive || !p->on || p->paused)
+    if (p->alive || !p->on || p->paused || x->retired)
         return;
     p->alive = true;
     p->frozen = false;

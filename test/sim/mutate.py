@@ -148,9 +148,14 @@ def main():
             concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for part in 'src/base', 'src/gtid', 'src/engine', 'src/proto', 'test/sim':
             shutil.copytree(f'{TREE}/{part}', f'{work}/tree/{part}')
-        TREE = f'{work}/tree' # whoever edits meanwhile changes nothing here
+        TREE = f'{work}/tree'  # whoever edits meanwhile changes nothing here
         builder = Builder(work)
         builder.all(pool)
+        os.mkdir(f'{work}/sound')
+        error = builder.build({}, f'{work}/sound')
+        if error or subprocess.run([f'{work}/sound/sim', '--runs', '300', '--raw'],
+                                   stdout=subprocess.DEVNULL, check=False).returncode:
+            sys.exit(f'the simulator fails without any mutation: {error or ""}')
         jobs = [pool.submit(prove, builder, name, edits, where, args.seconds)
                 for name, edits, where in read_mutations() if args.words in name]
         good = True

@@ -205,6 +205,7 @@ struct mon {
     int64_t disk_last;
     unsigned helds;
     bool take_over, network_down;
+    bool retired; /* ended by who took over: nobody starts it again while anything is wrong */
     int64_t took_over_at;
 };
 
@@ -259,7 +260,7 @@ struct sim {
     bool failed, done;
     char verdict[STORY_LEN];
     int64_t whole_since, settled_at;
-    int writer0;
+    int writer0, reader0[SLOTS]; /* who had them before the first fault */
     uint64_t acked[HOSTS], written, lost;
     int last_writer;
     int64_t last_acked_at;
@@ -372,6 +373,7 @@ void operator_says(struct sim *s, const struct engine_command *c);
 void judge_host(struct sim *s, int h); /* after its agent or kernel changed */
 void judge_start(struct sim *s);
 void judge_moved(struct sim *s, int m, const struct action *act);
+int judge_reached(const struct sim *s, int slot); /* who is reached there; -1 nobody */
 bool judge_whole(struct sim *s, char *why, size_t size);
 void client_start(struct sim *s);
 void client_write(struct sim *s); /* one that comes right now */

@@ -6,3 +6,4 @@ add_test(NAME tidy COMMAND sh ${CMAKE_SOURCE_DIR}/test/tidy.sh ${CMAKE_SOURCE_DI
 include(${CMAKE_SOURCE_DIR}/test/scenario/scenario.cmake)
 add_test(NAME pure_foresee COMMAND sh ${CMAKE_SOURCE_DIR}/test/pure.sh $<TARGET_FILE:foresee>
     "err_set" "agent_[a-z_]+" "engine_[a-z_]+" "(check|host_state|mode)_names")
+include(${CMAKE_SOURCE_DIR}/test/exhaustive/exhaustive.cmake)

@@ -148,6 +148,8 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
     d->mode = e->mode;
     if (e->mode == MODE_PASSIVE)
         memcpy(d->cause, e->passive_why, sizeof d->cause);
+    if (e->reign == REIGN_DEPOSED)
+        memcpy(d->deposed, e->reign_why, sizeof d->deposed);
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         const struct host *x = &e->host[h];
 
@@ -177,6 +179,8 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
 static void engine_on_start(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     const struct engine_durable *d = ev->start.durable;
+    /* whom a holder needs to go on alone may be another monitor's doing: then no silence counts */
+    bool trusted = d && !e->conf.others;
 
     e->started_at = e->now;
     e->take_over = ev->start.take_over;
@@ -209,13 +213,20 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
         x->pinned = d && d->slot[s].pinned;
         x->target = d && d->mode == MODE_PASSIVE ? d->slot[s].target : -1;
         for (unsigned h = 0; h < e->conf.names.hosts; h++)
-            x->host[h].allowed = d ? d->slot[s].allowed : e->take_over ? 0 : ~0ull;
+            x->host[h].allowed = trusted ? d->slot[s].allowed : d || e->take_over ? 0 : ~0ull;
     }
     if (d) {
         e->mode = d->mode;
         memcpy(e->passive_why, d->cause, sizeof e->passive_why);
     }
     e->reign = d || e->take_over ? REIGN_YES : REIGN_WAITING;
+    if (d && d->deposed[0] && !e->take_over) {
+        e->reign = REIGN_DEPOSED;
+        e->epoch = d->epoch;
+        memcpy(e->reign_why, d->deposed, sizeof e->reign_why);
+        plan_event(e, p, EVENT_WARN, -1, "%s", e->reign_why);
+        return;
+    }
     if (e->reign == REIGN_YES)
         reign_begins(e, d ? d->epoch + 1 : 1, p);
     else
@@ -340,7 +351,7 @@ static void engine_persist(struct engine *e, struct plan *p)
 {
     struct engine_durable now;
 
-    if (e->reign != REIGN_YES && e->reign != REIGN_CLAIMING)
+    if (e->reign == REIGN_WAITING)
         return;
     engine_durable_of(e, &now);
     if (!e->persist_due && durable_same(e, &now, &e->last))

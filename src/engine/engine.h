@@ -39,6 +39,7 @@ enum last_resort { RESORT_WRITER, RESORT_KEEP, RESORT_NONE };
 struct engine_conf {
     struct names names;
     char monitor[NAME_LEN]; /* this monitor's name */
+    bool others;            /* more monitors are configured: one may have reigned meanwhile */
     struct {
         bool master;
         int peer; /* -1 none */
@@ -76,7 +77,8 @@ struct engine_durable {
     char identity[IDENTITY_LEN];
     uint64_t epoch;
     enum mode mode;
-    char cause[WHY_LEN]; /* of passive mode; "" the operator */
+    char cause[WHY_LEN];   /* of passive mode; "" the operator */
+    char deposed[WHY_LEN]; /* by whom, until --take-over; "" not */
     struct {
         enum host_state state;
         int64_t since_wall_ms;

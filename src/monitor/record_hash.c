@@ -39,6 +39,7 @@ static void add_order(uint64_t *h, const struct msg_order *o)
     ADD(h, o->follow);
     ADD(h, o->source);
     ADD(h, o->fence);
+    ADD(h, o->as_is);
     ADD(h, o->probe);
     add_text(h, o->reach);
 }
@@ -118,6 +119,8 @@ static void add_host(uint64_t *h, const struct host *x)
     ADD(h, x->report_at);
     ADD(h, x->report.start_id);
     ADD(h, x->dead_since);
+    ADD(h, x->returning);
+    ADD(h, x->kill);
     ADD(h, x->clean);
     ADD(h, x->sampled);
     add_text(h, x->extra);
@@ -143,6 +146,7 @@ static void add_slot(uint64_t *h, const struct slot *x, unsigned hosts)
     ADD(h, x->arrived);
     ADD(h, x->electorate);
     ADD(h, x->members);
+    ADD(h, x->choice);
     add_text(h, x->waiting);
     for (unsigned i = 0; i < hosts; i++) {
         ADD(h, x->host[i].maybe);
@@ -164,6 +168,7 @@ uint64_t record_hash_engine(const struct engine *e)
     ADD(&h, e->persisted);
     ADD(&h, e->next_beat);
     ADD(&h, e->grace_until);
+    ADD(&h, e->network_down);
     ADD(&h, e->move.phase);
     for (unsigned i = 0; i < e->conf.names.hosts; i++)
         add_host(&h, &e->host[i]);

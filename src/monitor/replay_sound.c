@@ -36,8 +36,8 @@ static bool conf_sound(const struct engine_conf *c)
         if (!within(c->host[h].peer, -1, hosts))
             return false;
     for (unsigned r = 0; r < c->roles; r++) {
-        if (c->role[r].hosts > HOSTS_MAX || !within(c->role[r].prefer, -1, hosts) ||
-            !ENDS(c->role[r].name))
+        if (c->role[r].hosts > HOSTS_MAX || (unsigned)c->role[r].last_resort > RESORT_NONE ||
+            !within(c->role[r].prefer, -1, hosts) || !ENDS(c->role[r].name))
             return false;
         for (unsigned h = 0; h < c->role[r].hosts; h++)
             if (!within(c->role[r].host[h], 0, hosts))
@@ -57,7 +57,7 @@ static bool host_sound(const struct host *x, const struct names *n)
         !within(r->source, -1, n->hosts) || !within(x->order.source, -1, n->hosts) ||
         !ENDS(r->gtid) || !ENDS(r->problem) || !ENDS(r->mysqld_why) || !ENDS(r->source_host) ||
         !ENDS(x->order.reach) || !ENDS(x->order.monitor) || !ENDS(x->sample) || !ENDS(x->extra) ||
-        !ENDS(x->agent_obeys))
+        !ENDS(x->agent_obeys) || (unsigned)x->kill > KILL_FAILED || !ENDS(x->kill_said))
         return false;
     for (unsigned i = 0; i < r->n; i++)
         if (!within(r->slot[i].slot, 0, n->slots))
@@ -73,7 +73,7 @@ static bool slot_sound(const struct slot *x, unsigned hosts)
     return within(x->holder, -1, hosts) && within(x->target, -1, hosts) &&
            within(x->last, -1, hosts) && within(x->journal_holder, -1, hosts) &&
            within(x->fetch_by, -1, HOSTS_MAX) && within(x->fetch_from, -1, HOSTS_MAX) &&
-           ENDS(x->reach) && ENDS(x->waiting);
+           within(x->choice, -1, hosts) && ENDS(x->reach) && ENDS(x->waiting) && ENDS(x->wrote);
 }
 
 bool replay_engine_sound(const struct engine *e)
@@ -81,12 +81,12 @@ bool replay_engine_sound(const struct engine *e)
     const struct names *n = &e->conf.names;
 
     if (!conf_sound(&e->conf) || !ENDS(e->identity) || !ENDS(e->fresh_identity) ||
-        !ENDS(e->passive_why) || (unsigned)e->reign > REIGN_DEPOSED ||
-        (unsigned)e->mode >= MODE_N || !within(e->writer_seen, -1, n->hosts) ||
-        e->move.steps > STEPS_MAX || !ENDS(e->move.error) || !ENDS(e->story.why) ||
-        !within(e->move.slot, -1, SLOTS_MAX) || !within(e->move.from, -1, HOSTS_MAX) ||
-        !within(e->move.to, -1, HOSTS_MAX) || !within(e->story.slot, -1, SLOTS_MAX) ||
-        !within(e->story.from, -1, HOSTS_MAX))
+        !ENDS(e->passive_why) || !ENDS(e->reign_why) || !ENDS(e->network_message) ||
+        !ENDS(e->move.gtid) || (unsigned)e->reign > REIGN_DEPOSED || (unsigned)e->mode >= MODE_N ||
+        !within(e->writer_seen, -1, n->hosts) || e->move.steps > STEPS_MAX ||
+        !ENDS(e->move.error) || !ENDS(e->story.why) || !within(e->move.slot, -1, SLOTS_MAX) ||
+        !within(e->move.from, -1, HOSTS_MAX) || !within(e->move.to, -1, HOSTS_MAX) ||
+        !within(e->story.slot, -1, SLOTS_MAX) || !within(e->story.from, -1, HOSTS_MAX))
         return false;
     for (unsigned i = 0; i < e->move.steps; i++)
         if (!ENDS(e->move.step[i].what))
@@ -111,13 +111,14 @@ static bool truth(const bool *b)
 
 static bool durable_sound(const struct engine_durable *d, const struct names *n)
 {
-    if (!ENDS(d->identity) || (unsigned)d->mode >= MODE_N)
+    if (!ENDS(d->identity) || !ENDS(d->cause) || !ENDS(d->deposed) || (unsigned)d->mode >= MODE_N)
         return false;
     for (unsigned h = 0; h < n->hosts; h++)
         if ((unsigned)d->host[h].state >= HOST_STATE_N || !truth(&d->host[h].flapping))
             return false;
     for (unsigned s = 0; s < n->slots; s++)
-        if (!within(d->slot[s].holder, -1, n->hosts) || !truth(&d->slot[s].pinned))
+        if (!within(d->slot[s].holder, -1, n->hosts) || !within(d->slot[s].target, -1, n->hosts) ||
+            !truth(&d->slot[s].pinned))
             return false;
     return true;
 }

@@ -124,6 +124,7 @@ int cluster_setup(struct cluster *c, struct err *e)
 
     if (setup_names(c, &ec->names, e) < 0)
         return e->code;
+    ec->others = c->conf->n_monitors > 1;
     snprintf(ec->monitor, sizeof ec->monitor, "%s", c->conf->monitors[c->self].name);
     for (size_t h = 0; h < c->conf->n_hosts; h++) {
         ec->host[h].master = c->conf->hosts[h].mode == CONF_HOST_MASTER;

@@ -50,9 +50,9 @@ char *state_encode(const struct engine_durable *d, const struct names *names)
                                       state_set(d->slot[s].members, names), "allowed",
                                       state_set(d->slot[s].allowed, names)));
     }
-    all = json_pack("{s:i, s:s, s:I, s:s, s:s, s:o, s:o}", "version", VERSION, "identity",
+    all = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:o, s:o}", "version", VERSION, "identity",
                     d->identity, "epoch", (json_int_t)d->epoch, "mode", mode_names[d->mode],
-                    "cause", d->cause, "hosts", hosts, "slots", slots);
+                    "cause", d->cause, "deposed", d->deposed, "hosts", hosts, "slots", slots);
     text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return text;
@@ -123,6 +123,9 @@ int state_decode(struct engine_durable *d, const struct names *names, const char
     d->mode = (enum mode)mode;
     if (json_is_string(json_object_get(all, "cause")))
         snprintf(d->cause, sizeof d->cause, "%s", json_string_value(json_object_get(all, "cause")));
+    if (json_is_string(json_object_get(all, "deposed")))
+        snprintf(d->deposed, sizeof d->deposed, "%s",
+                 json_string_value(json_object_get(all, "deposed")));
     for (unsigned h = 0; h < names->hosts; h++)
         state_read_host(d, h, json_object_get(json_object_get(all, "hosts"), names->host[h]));
     for (unsigned s = 0; s < names->slots; s++) {

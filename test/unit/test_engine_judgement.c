@@ -23,6 +23,45 @@ static void test_take_over_without_memory_trusts_no_silence(void **state)
     assert_int_equal(e.slot[0].holder, 1);
 }
 
+/* Not after a second restart either. */
+static void test_deposed_stays_deposed(void **state)
+{
+    static struct engine_durable d;
+
+    (void)state;
+    restarted(0);
+    feed((struct engine_event){
+        .kind = EV_REFUSED,
+        .agent = {.host = 1, .refusal = &(struct msg_refusal){.epoch = 9, .monitor = "mon2.x"}}});
+    assert_int_equal(e.reign, REIGN_DEPOSED);
+    assert_non_null(planned(ACT_PERSIST, -1));
+    for (int i = 0; i < 2; i++) {
+        engine_durable_of(&e, &d);
+        configure(&d, false);
+        assert_int_equal(e.reign, REIGN_DEPOSED);
+        assert_null(planned(ACT_BEAT, -1));
+        link_up(0);
+        assert_null(planned(ACT_BEAT, 0));
+    }
+    configure(&d, true);
+    assert_int_equal(e.reign, REIGN_YES);
+}
+
+/* Where others could have reigned meanwhile the journal says nothing about whom silence lets in. */
+static void test_with_other_monitors_no_silence_is_trusted(void **state)
+{
+    (void)state;
+    others = true;
+    restarted(0);
+    others = false;
+    checks_fine();
+    link_up(1);
+    accept_reign(1);
+    go_on(4 * LEASE);
+    assert_int_equal(e.slot[0].holder, -1);
+    assert_non_null(strstr(e.slot[0].waiting, "--lost"));
+}
+
 static void test_keep_takes_no_silence_for_a_release(void **state)
 {
     (void)state;
@@ -323,6 +362,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_take_over_without_memory_trusts_no_silence),
+        cmocka_unit_test(test_deposed_stays_deposed),
+        cmocka_unit_test(test_with_other_monitors_no_silence_is_trusted),
         cmocka_unit_test(test_keep_takes_no_silence_for_a_release),
         cmocka_unit_test(test_an_order_to_let_go_needs_a_report_since),
         cmocka_unit_test(test_what_is_written_to_a_running_replica_is_told),

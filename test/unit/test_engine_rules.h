@@ -19,6 +19,7 @@ enum { HOSTS = 3, LEASE = 2000 };
 static struct engine e;
 static struct plan plan;
 static int64_t now;
+static bool others; /* more monitors are configured */
 
 /* What each fake agent says of itself. */
 static struct fake {
@@ -87,6 +88,7 @@ static inline void configure(const struct engine_durable *d, bool take_over)
     c.careful_startup = true;
     c.gate_unheard = GATE_NFT;
     c.mode = MODE_ACTIVE;
+    c.others = others;
     engine_init(&e, &c);
     snprintf(ev.start.identity, IDENTITY_LEN, "mon1.new");
     for (int h = 0; h < HOSTS; h++)

@@ -18,7 +18,7 @@ else()
     add_executable(test_sim ${sim_sources} ${sim_engines} ${sim_limits}/proto/msg.h
                    ${sim_limits}/gtid/gtid.h)
     target_include_directories(test_sim BEFORE PRIVATE ${sim_limits})
-    target_compile_options(test_sim PRIVATE -O2 -march=native)
+    target_compile_options(test_sim PRIVATE -O3 -march=native)
     set_target_properties(test_sim PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
     if(NOT HAMM_FUZZ)
         add_test(NAME sim/mutations

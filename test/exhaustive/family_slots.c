@@ -46,6 +46,7 @@ static bool draw_writer(void)
         sit.host[h].agent = choice_of(2) ? A_GONE : A_LIVE;
         sit_draw_slot(&sit.host[h], 0);
     }
+    sit.grace = x->holder == 0 && sit.host[0].fate[0] == F_OVER && choice_of(2);
     if (x->holder == 0 && sit.host[0].state == HARD_OFFLINE && choice_of(2))
         sit.host[0].check[CK_MYSQL] = V_FRESH;
     return true;

@@ -50,7 +50,7 @@ static void judge_order(const struct before *b, const struct plan *p, const stru
     const struct msg_order *o = &x->order;
     bool resent = o->serial == b->serial[a->host];
 
-    MUST(e->mode != MODE_PASSIVE, "an order in passive mode");
+    MUST(MODE_PASSIVE != e->mode, "an order in passive mode");
     MUST(o->serial && o->epoch == e->epoch && strcmp(o->monitor, e->identity) == 0, "whose order?");
     MUST(resent || o->serial > b->serial[a->host], "serials go back");
     MUST(resent || o->start_id == x->report.start_id, "to another life");

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SELF_SLOTS = 2, ROUNDS = 60, LINK = 4, START_ID = 71 };
+enum { SELF_SLOTS = 2, ROUNDS = 60, JOBS_MAX = 8, LINK = 4, START_ID = 71 };
 
 static struct agent agent, fresh;
 static struct agent_plan plan;
@@ -282,9 +282,10 @@ static void world_answers(uint64_t serial)
         asked.lease = false;
         world_grants(serial);
     }
-    while (asked.has_job) {
+    for (unsigned jobs = 0; asked.has_job; jobs++) {
         struct agent_action a = asked.job;
 
+        MUST(jobs < JOBS_MAX, "job %d again and again", (int)a.job);
         asked.has_job = false;
         if (!asked.cancel)
             world_job(&a);

@@ -67,15 +67,14 @@ static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t 
         if (c == to || c == x->holder || !x->host[c].maybe || x->host[c].allowed >> to & 1)
             continue;
         if (!x->host[c].allowed)
-            snprintf(why, size,
-                     "%s is not heard, and since it is not known whose promises it needs it may "
-                     "hold it for as long. When it is surely dead: move-role --force %s %s --lost "
-                     "%s",
-                     host_name(e, c), e->conf.role[e->conf.slot_role[s]].name, host_name(e, to),
-                     host_name(e, c));
+            SAY(why, size,
+                "%s is not heard, and since it is not known whose promises it needs it may "
+                "hold it for as long. When it is surely dead: move-role --force %s %s --lost "
+                "%s",
+                host_name(e, c), e->conf.role[e->conf.slot_role[s]].name, host_name(e, to),
+                host_name(e, c));
         else
-            snprintf(
-                why, size,
+            SAY(why, size,
                 "%s was away while %s went on without it: it is stale. When %s is surely dead: "
                 "move-role --force %s %s --lost %s",
                 host_name(e, to), host_name(e, c), host_name(e, c),
@@ -97,33 +96,32 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
     const struct slot *x = &e->slot[s];
 
     if (!e->host[to].report.facts) {
-        snprintf(why, size, "%s is asking its server", host_name(e, to));
+        SAY(why, size, "%s is asking its server", host_name(e, to));
         return false;
     }
     if (e->now < x->host[to].not_before) {
-        snprintf(why, size,
-                 "%s has just started or promised not to take it, for another %" PRId64 " ms",
-                 host_name(e, to), x->host[to].not_before - e->now);
+        SAY(why, size, "%s has just started or promised not to take it, for another %" PRId64 " ms",
+            host_name(e, to), x->host[to].not_before - e->now);
         return false;
     }
     for (int c = 0; c < (int)e->conf.names.hosts; c++) {
         if (c == to || c == x->holder || !x->host[c].maybe)
             continue;
         if (e->now < e->grace_until) {
-            snprintf(why, size, "just woke up: reading what waits first");
+            SAY(why, size, "just woke up: reading what waits first");
             return false;
         }
         if (e->conf.keep) {
-            snprintf(why, size,
-                     "%s is not heard and may hold it for as long (on_monitor_loss: keep). When it "
-                     "is surely dead: move-role --force %s %s --lost %s",
-                     host_name(e, c), e->conf.role[e->conf.slot_role[s]].name, host_name(e, to),
-                     host_name(e, c));
+            SAY(why, size,
+                "%s is not heard and may hold it for as long (on_monitor_loss: keep). When it "
+                "is surely dead: move-role --force %s %s --lost %s",
+                host_name(e, c), e->conf.role[e->conf.slot_role[s]].name, host_name(e, to),
+                host_name(e, c));
             return false;
         }
         if (e->now < x->host[c].out_at) {
-            snprintf(why, size, "%s may hold it until its lease is surely over, in %" PRId64 " ms",
-                     host_name(e, c), x->host[c].out_at - e->now);
+            SAY(why, size, "%s may hold it until its lease is surely over, in %" PRId64 " ms",
+                host_name(e, c), x->host[c].out_at - e->now);
             return false;
         }
     }
@@ -152,21 +150,21 @@ bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size
     bool writable = slot_writable(e, s);
 
     if (!(role_candidates(e, e->conf.slot_role[s]) >> h & 1))
-        snprintf(why, size, "%s is not a candidate", host_name(e, h));
+        SAY(why, size, "%s is not a candidate", host_name(e, h));
     else if (!host_live(e, h))
-        snprintf(why, size, "the agent of %s does not answer", host_name(e, h));
+        SAY(why, size, "the agent of %s does not answer", host_name(e, h));
     else if (x->state != ONLINE && !(forced && choose_forcible(x->state)) &&
              !(writable && x->state == REPLICATION_DELAY))
-        snprintf(why, size, "%s is %s%s%s", host_name(e, h), host_state_names[x->state],
-                 x->state == ADMIN_OFFLINE ? "; first: hamm ctl set-online " : "",
-                 x->state == ADMIN_OFFLINE ? host_name(e, h) : "");
+        SAY(why, size, "%s is %s%s%s", host_name(e, h), host_state_names[x->state],
+            x->state == ADMIN_OFFLINE ? "; first: hamm ctl set-online " : "",
+            x->state == ADMIN_OFFLINE ? host_name(e, h) : "");
     else if (x->report.mysqld != MYSQLD_UP || !x->facts_at ||
              e->now - x->facts_at >= FACTS_PATIENCE_MS)
-        snprintf(why, size, "the server of %s is not up", host_name(e, h));
+        SAY(why, size, "the server of %s is not up", host_name(e, h));
     else if (choose_unseen(e, s, h) && !forced)
-        snprintf(why, size, "the replication of %s has not been seen to work yet", host_name(e, h));
+        SAY(why, size, "the replication of %s has not been seen to work yet", host_name(e, h));
     else if (x->extra[0] && !forced)
-        snprintf(why, size, "%s has transactions nobody else has", host_name(e, h));
+        SAY(why, size, "%s has transactions nobody else has", host_name(e, h));
     else
         return true;
     return false;
@@ -216,34 +214,32 @@ static unsigned choose_load(const struct engine *e, int role, int h)
 static unsigned choose_weight(const struct engine *e, int role, int h)
 {
     int s = engine_active_slot(e);
-    bool writer = s >= 0 && (e->slot[s].holder == h || e->slot[s].target == h ||
-                             (e->slot[s].holder < 0 && e->slot[s].choice == h));
+    const struct slot *x = s < 0 ? NULL : &e->slot[s];
+    int writer = x ? x->holder : -1;
 
-    return 2 * choose_load(e, role, h) + writer;
+    if (x && (x->holder < 0 || x->releasing))
+        writer = x->target >= 0 ? x->target : slot_choose(e, s, NULL, 0);
+    return 2 * choose_load(e, role, h) + (writer == h);
 }
 
 /* Alive, only its replication is not as it should be. */
 static bool choose_late(const struct engine *e, int s, int h)
 {
-    char lacks[WHY_LEN];
-
     return h >= 0 &&
            (e->host[h].state == REPLICATION_DELAY || e->host[h].state == REPLICATION_FAIL) &&
-           slot_fit(e, s, h, true, lacks, sizeof lacks);
+           slot_fit(e, s, h, true, NULL, 0);
 }
 
 /* Who has it when none of the role's hosts is fit. */
 static int choose_resort(const struct engine *e, int s)
 {
     int role = e->conf.slot_role[s], w = engine_writer(e), last = e->slot[s].last;
-    char lacks[WHY_LEN];
-
     if (e->conf.role[role].exclusive || e->mode == MODE_MANUAL)
         return -1;
     if (e->conf.role[role].last_resort == RESORT_KEEP)
         return choose_late(e, s, last) ? last : -1;
     if (e->conf.role[role].last_resort == RESORT_WRITER && w >= 0 &&
-        slot_fit(e, s, w, false, lacks, sizeof lacks))
+        slot_fit(e, s, w, false, NULL, 0))
         return w;
     return -1;
 }
@@ -254,18 +250,18 @@ int slot_choose(const struct engine *e, int s, char *why, size_t size)
 {
     int role = e->conf.slot_role[s], best = -1;
     bool best_clear = false, stale = false;
-    char lacks[WHY_LEN];
+    char words[WHY_LEN], *lacks = why ? words : NULL;
 
-    snprintf(why, size, "manual mode: an operator assigns it (move-role)");
+    SAY(why, size, "manual mode: an operator assigns it (move-role)");
     for (unsigned i = 0; i < e->conf.role[role].hosts; i++) {
         int h = e->conf.role[role].host[i];
         bool named = h == e->slot[s].target, clear;
 
         if (e->mode == MODE_MANUAL && h != e->slot[s].last && !named)
             continue;
-        if (!slot_fit(e, s, h, e->slot[s].forced && named, lacks, sizeof lacks)) {
+        if (!slot_fit(e, s, h, e->slot[s].forced && named, lacks, sizeof words)) {
             if (!stale)
-                snprintf(why, size, "%s", lacks);
+                SAY(why, size, "%s", lacks);
             continue;
         }
         if (slot_stale(e, s, h, why, size)) { /* what only the operator ends is said first */
@@ -274,7 +270,7 @@ int slot_choose(const struct engine *e, int s, char *why, size_t size)
         }
         if (named)
             return h;
-        clear = slot_clear_for(e, s, h, lacks, sizeof lacks);
+        clear = slot_clear_for(e, s, h, lacks, sizeof words);
         if (best < 0 ||
             (e->conf.role[role].exclusive ? choose_better(e, role, e->slot[s].last, h, best)
              : clear != best_clear        ? clear
@@ -290,14 +286,13 @@ int balance_least(const struct engine *e, int role, int s, unsigned *n)
 {
     int least = -1;
     unsigned lightest = 0;
-    char why[WHY_LEN];
 
     for (unsigned i = 0; i < e->conf.role[role].hosts; i++) {
         int h = e->conf.role[role].host[i];
         unsigned weight = choose_weight(e, role, h);
 
-        if ((least < 0 || weight < lightest) && slot_fit(e, s, h, false, why, sizeof why) &&
-            slot_clear_for(e, s, h, why, sizeof why)) {
+        if ((least < 0 || weight < lightest) && slot_fit(e, s, h, false, NULL, 0) &&
+            slot_clear_for(e, s, h, NULL, 0)) {
             least = h;
             lightest = weight;
             *n = choose_load(e, role, h);

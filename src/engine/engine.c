@@ -165,6 +165,7 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
         const struct slot *x = &e->slot[s];
 
         d->slot[s].holder = x->holder >= 0 ? x->holder : x->journal_holder;
+        d->slot[s].last = x->holder >= 0 && x->arrived ? x->holder : x->last;
         d->slot[s].target = e->mode == MODE_PASSIVE ? x->target : -1;
         d->slot[s].pinned = x->pinned;
         d->slot[s].electorate = x->electorate;
@@ -209,7 +210,8 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
 
         x->members = d ? d->slot[s].members : role_candidates(e, e->conf.slot_role[s]);
         x->electorate = d ? d->slot[s].electorate : 0;
-        x->journal_holder = x->last = d ? d->slot[s].holder : -1;
+        x->journal_holder = d ? d->slot[s].holder : -1;
+        x->last = d ? d->slot[s].last : -1;
         x->pinned = d && d->slot[s].pinned;
         x->target = d && d->mode == MODE_PASSIVE ? d->slot[s].target : -1;
         for (unsigned h = 0; h < e->conf.names.hosts; h++)
@@ -299,52 +301,55 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
         x->order_at = 0; /* said again at once on a new connection */
     if (r->mysqld == MYSQLD_DEAD && !x->dead_since)
         x->dead_since = e->now;
-    if (r->mysqld == MYSQLD_UP)
+    if (r->mysqld == MYSQLD_UP && x->dead_since) {
         x->dead_since = 0;
+        trap_restart(e, h, CK_MYSQL); /* it was refused because it was dead */
+    }
     slots_report(e, h, p);
     if (engine_writer(e) == h)
         memcpy(e->slot[engine_active_slot(e)].wrote, r->gtid, strlen(r->gtid) + 1);
 }
 
-static void engine_event_in(struct engine *e, const struct engine_event *ev, struct plan *p)
+/* False: nothing that rules look at is new; what time does is looked at with the next beat. */
+static bool engine_event_in(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     switch (ev->kind) {
     case EV_START:
         engine_on_start(e, ev, p);
-        return;
+        break;
     case EV_TIME:
-        return;
+        break;
     case EV_CHECK:
-        trap_result(e, ev, p);
-        return;
+        return trap_result(e, ev, p);
     case EV_LINK:
         engine_on_link(e, ev, p);
-        return;
+        break;
     case EV_UNLINK:
         if (e->host[ev->agent.host].linked)
             plan_event(e, p, EVENT_INFO, ev->agent.host, "agent disconnected");
         e->host[ev->agent.host].linked = e->host[ev->agent.host].heard = false;
         e->host[ev->agent.host].unlinked_at = e->now;
-        return;
+        break;
     case EV_REPORT:
         engine_on_report(e, ev, p);
-        return;
+        break;
     case EV_LEASE:
         slots_lease(e, ev->agent.host, ev->agent.lease, p);
-        return;
+        return false;
     case EV_REFUSED:
         reign_refused(e, ev->agent.host, ev->agent.refusal->epoch, ev->agent.refusal->monitor, p);
-        return;
+        break;
     case EV_COMMAND:
         move_command(e, &ev->command, p);
-        return;
+        break;
     case EV_NETWORK:
         trap_network(e, ev, p);
-        return;
+        break;
     case EV_KILLED:
         kill_ended(e, ev, p);
-        return;
+        break;
     }
+    return true;
 }
 
 static void engine_persist(struct engine *e, struct plan *p)
@@ -414,26 +419,34 @@ static void engine_wait_mode(struct engine *e, struct plan *p)
     }
 }
 
+static void engine_judge(struct engine *e, struct plan *p)
+{
+    states_work(e, p);
+    if (e->reign == REIGN_WAITING || e->reign == REIGN_CLAIMING)
+        reign_claim(e, p);
+    if (!engine_rules(e))
+        return;
+    engine_wait_mode(e, p);
+    slots_work(e, p);
+    move_work(e, p);
+    kill_work(e, p);
+}
+
 void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
+    bool news;
+
     p->n = p->grants = 0;
     memset(e->rules_hit, 0, sizeof e->rules_hit);
     if (ev->kind != EV_START && ev->now_ms - e->now > e->conf.lease_ms / 4)
         e->grace_until = ev->now_ms + e->conf.lease_ms / 12;
     e->now = ev->now_ms;
     e->wall = ev->wall_ms;
-    engine_event_in(e, ev, p);
-    states_work(e, p);
-    if (e->reign == REIGN_WAITING || e->reign == REIGN_CLAIMING)
-        reign_claim(e, p);
-    if (engine_rules(e)) {
-        engine_wait_mode(e, p);
-        slots_work(e, p);
-        move_work(e, p);
-        kill_work(e, p);
-    }
+    news = engine_event_in(e, ev, p) || e->now >= e->next_beat;
+    if (news)
+        engine_judge(e, p);
     engine_persist(e, p);
-    if (engine_rules(e))
+    if (news && engine_rules(e))
         orders_work(e, p);
     engine_beats(e, p);
 }

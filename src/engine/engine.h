@@ -89,6 +89,7 @@ struct engine_durable {
     } host[HOSTS_MAX];
     struct {
         int holder; /* -1 nobody */
+        int last;   /* who had arrived there last */
         int target; /* whom an operator named (set-ip); -1 nobody */
         bool pinned;
         uint64_t electorate;
@@ -291,6 +292,7 @@ struct failover_story {
     bool on;
     int slot, from;
     int64_t began, released, assigned;
+    char wrote[GTID_LEN]; /* what the old one was last seen to have */
     char why[WHY_LEN];
 };
 

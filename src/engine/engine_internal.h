@@ -42,6 +42,9 @@ static inline int64_t host_out(const struct engine *e, int h)
     return lease_out(x->report.start_id ? x->report.gate : e->conf.gate_unheard, host_lease(e, h));
 }
 
+/* A reason is put into words only for whoever reads it. */
+#define SAY(why, size, ...) ((why) ? (void)snprintf(why, size, __VA_ARGS__) : (void)0)
+
 hostset role_hosts(const struct engine *e, int role); /* as configured */
 /* Those, and who stands in for them when none is fit (last_resort: writer). */
 hostset role_candidates(const struct engine *e, int role);
@@ -57,7 +60,8 @@ void reign_refused(struct engine *e, int h, uint64_t epoch, const char *by, stru
 void reign_claim(struct engine *e, struct plan *p);
 
 /* trap.c */
-void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p);
+/* False: it says what the one before said. */
+bool trap_result(struct engine *e, const struct engine_event *ev, struct plan *p);
 void trap_restart(struct engine *e, int h, enum check c);
 void trap_network(struct engine *e, const struct engine_event *ev, struct plan *p);
 bool check_good(const struct engine *e, int h, enum check c);

@@ -202,7 +202,9 @@ static void move_lag(struct engine *e, struct plan *p)
     bool late = e->now - m->started > e->conf.catch_up_ms;
     char why[WHY_LEN] = "";
 
-    if (x->holder != m->from)
+    if (e->mode == MODE_PASSIVE)
+        snprintf(m->error, sizeof m->error, "passive mode");
+    else if (x->holder != m->from)
         snprintf(m->error, sizeof m->error, "its holder changed meanwhile");
     else if (!slot_fit(e, m->slot, m->to, x->forced, why, sizeof why))
         memcpy(m->error, why, sizeof m->error);

@@ -89,11 +89,9 @@ static bool just_failed(const struct engine *e, int role)
 
 static bool unfit(const struct engine *e, int role)
 {
-    char why[WHY_LEN];
     int to = preferred(e, role);
 
-    return !slot_fit(e, role_slot(e, role), to, false, why, sizeof why) ||
-           e->host[to].state != ONLINE;
+    return !slot_fit(e, role_slot(e, role), to, false, NULL, 0) || e->host[to].state != ONLINE;
 }
 
 static bool behind(const struct engine *e, int role)

@@ -62,9 +62,7 @@ static bool named_other(const struct engine *e, int s)
 
 static bool named_fit(const struct engine *e, int s)
 {
-    char why[WHY_LEN];
-
-    return slot_fit(e, s, e->slot[s].target, false, why, sizeof why) && e->move.phase == MOVE_NONE;
+    return slot_fit(e, s, e->slot[s].target, false, NULL, 0) && e->move.phase == MOVE_NONE;
 }
 
 static bool taken_out(const struct engine *e, int s)
@@ -115,6 +113,11 @@ static bool replication_bad(const struct engine *e, int s)
 {
     return !slot_writable(e, s) &&
            (holder_state(e, s) == REPLICATION_DELAY || holder_state(e, s) == REPLICATION_FAIL);
+}
+
+static bool late(const struct engine *e, int s)
+{
+    return replication_bad(e, s) || back(e, s);
 }
 
 static bool balanced(const struct engine *e, int s)
@@ -214,9 +217,7 @@ static void then_next(struct engine *e, int s, struct plan *p)
     if (e->host[h].state == ONLINE)
         state_set(e, h, REPLICATION_DELAY, "did not catch up in catch_up_timeout", p);
     for (unsigned c = 0; c < e->conf.names.hosts; c++) {
-        char why[WHY_LEN];
-
-        if ((int)c != h && slot_fit(e, s, (int)c, false, why, sizeof why))
+        if ((int)c != h && slot_fit(e, s, (int)c, false, NULL, 0))
             slot_release(e, s, false);
     }
 }
@@ -291,10 +292,10 @@ static const struct rule held_rows[] = {
          "is HARD_OFFLINE, but its agent has not been heard since its checks began to "
          "fail", say_out, dead, not_heard_since),
     RULE("dead-leaves", then_leave, "is HARD_OFFLINE", NULL, dead),
-    RULE("back-leaves", then_leave, "is AWAITING_RECOVERY", NULL, back),
     RULE("last-resort-keep", NULL,
          "no host of the role is fit, last_resort is keep: stays although it is "
-         "", say_state, replication_bad, balanced, nobody_better),
+         "", say_state, balanced, late, nobody_better),
+    RULE("back-leaves", then_leave, "is AWAITING_RECOVERY", NULL, back),
     RULE("unfit-leaves", then_leave, "replicates badly", NULL, replication_bad),
     RULE("stand-in-stays", NULL, "stood in, stays in this mode", NULL, stands_in, hands_off),
     RULE("stand-in-leaves", then_regular, "stood in", NULL, stands_in, regular_fit),
@@ -365,7 +366,7 @@ static bool waiting(const struct engine *e, int s)
 {
     const struct slot *x = &e->slot[s];
 
-    return e->mode == MODE_WAIT && !x->forced && (x->target < 0 || x->choice != x->target);
+    return e->mode == MODE_WAIT && (x->target < 0 || x->choice != x->target);
 }
 
 static bool nobody_fit(const struct engine *e, int s)
@@ -376,9 +377,7 @@ static bool nobody_fit(const struct engine *e, int s)
 
 static bool not_clear(const struct engine *e, int s)
 {
-    char why[WHY_LEN];
-
-    return !slot_clear_for(e, s, e->slot[s].choice, why, sizeof why);
+    return !slot_clear_for(e, s, e->slot[s].choice, NULL, 0);
 }
 
 static bool gathering(const struct engine *e, int s)
@@ -513,9 +512,7 @@ void slots_work(struct engine *e, struct plan *p)
             slot_rule(e, s, &held_rules, p);
         }
         if (x->holder < 0) {
-            char why[WHY_LEN];
-
-            x->choice = slot_choose(e, s, why, sizeof why);
+            x->choice = slot_choose(e, s, NULL, 0);
             slot_rule(e, s, &unheld_rules, p);
         }
         if (x->holder < 0)

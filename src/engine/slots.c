@@ -24,8 +24,10 @@ void slot_free(struct engine *e, int s, const char *how, bool silent, struct pla
                how);
     if (silent)
         story_begins(e, s, e->host[was].report_at);
-    if (slot_writable(e, s) && e->story.on && !e->story.released)
+    if (slot_writable(e, s) && e->story.on && !e->story.released) {
         e->story.released = e->now;
+        memcpy(e->story.wrote, x->wrote, sizeof e->story.wrote);
+    }
     x->holder = -1;
     x->releasing = x->adopted = false;
     x->probe = silent;

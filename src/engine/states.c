@@ -139,12 +139,19 @@ static bool is_writer(const struct engine *e, int h)
     return engine_writer(e) == h;
 }
 
-/* Nobody whom it could follow is in service. */
+/* Nobody whom it could follow is in service and answers. */
 static bool no_source(const struct engine *e, int h)
 {
     int from = writer_role_holder(e);
+    const struct host *x = from < 0 ? NULL : &e->host[from];
 
-    return from < 0 || from == h || e->host[from].state != ONLINE || dead(e, from);
+    return from < 0 || from == h || x->state != ONLINE || dead(e, from) || x->dead_since ||
+           x->check[CK_PING].last != RESULT_OK || x->check[CK_MYSQL].last != RESULT_OK;
+}
+
+static bool has_source(const struct engine *e, int h)
+{
+    return !no_source(e, h);
 }
 
 static bool source_just_back(const struct engine *e, int h)
@@ -447,9 +454,9 @@ static const struct rule rules[] = {
     RULE("not-compared", IN(AWAITING_RECOVERY), STAY,
          "its transactions are being compared with the writer's", NULL, not_compared),
     RULE("returned-broken", IN(AWAITING_RECOVERY), REPLICATION_FAIL,
-         "", say_threads, follows_as_told, threads_bad),
+         "", say_threads, follows_as_told, has_source, threads_bad),
     RULE("returned-behind", IN(AWAITING_RECOVERY), REPLICATION_DELAY,
-         "", say_backlog, follows_as_told, backlog_bad),
+         "", say_backlog, follows_as_told, has_source, backlog_bad),
     RULE("not-replicating", IN(AWAITING_RECOVERY), STAY,
          "replication from the writer has not been seen to work yet", NULL, not_replicating),
     RULE("calmed-down", IN(AWAITING_RECOVERY), ONLINE,

@@ -21,19 +21,23 @@ void story_begins(struct engine *e, int s, int64_t when)
 
 void story_told(struct engine *e, struct plan *p)
 {
+    const struct failover_story *t = &e->story;
     int w = engine_writer(e);
+    char lost[256] = "none";
 
-    if (!e->story.on || w < 0 || e->slot[e->story.slot].holder != w || !e->story.assigned)
+    if (!t->on || w < 0 || e->slot[t->slot].holder != w || !t->assigned)
         return;
-    if (e->story.from == w)
-        plan_event(e, p, EVENT_NOTE, w, "%s: open again after %lld ms: %s",
-                   slot_name(e, e->story.slot), (long long)(e->now - e->story.began), e->story.why);
+    if (t->wrote[0] && !gtid_text_subset(e, w, t->wrote, w))
+        gtid_text_extra(e, w, t->wrote, w, lost, sizeof lost);
+    if (t->from == w)
+        plan_event(e, p, EVENT_NOTE, w, "%s: open again after %lld ms: %s", slot_name(e, t->slot),
+                   (long long)(e->now - t->began), t->why);
     else
-        plan_event(
-            e, p, EVENT_NOTE, w,
-            "failover of %s: %s -> %s in %lld ms (released after %lld, ordered after %lld): %s",
-            slot_name(e, e->story.slot), host_name(e, e->story.from), host_name(e, w),
-            (long long)(e->now - e->story.began), (long long)(e->story.released - e->story.began),
-            (long long)(e->story.assigned - e->story.began), e->story.why);
+        plan_event(e, p, EVENT_NOTE, w,
+                   "failover of %s: %s -> %s in %lld ms (released after %lld, ordered after %lld): "
+                   "%s; transactions known lost: %s",
+                   slot_name(e, t->slot), host_name(e, t->from), host_name(e, w),
+                   (long long)(e->now - t->began), (long long)(t->released - t->began),
+                   (long long)(t->assigned - t->began), t->why, lost);
     e->story.on = false;
 }

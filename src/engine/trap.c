@@ -43,7 +43,7 @@ static void trap_message(struct check_state *cs, const char *text)
         snprintf(cs->message, sizeof cs->message, "%s", text);
 }
 
-void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p)
+static void trap_take(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     int h = ev->check.host;
     enum check c = ev->check.check;
@@ -76,6 +76,18 @@ void trap_result(struct engine *e, const struct engine_event *ev, struct plan *p
         cs->error_since = e->now;
     if (e->now - cs->error_since >= e->conf.trap_ms[c])
         trap_verdict(e, h, c, false, p);
+}
+
+bool trap_result(struct engine *e, const struct engine_event *ev, struct plan *p)
+{
+    const struct check_state *cs = &e->host[ev->check.host].check[ev->check.check];
+    struct check_state was = {
+        .known = cs->known, .good = cs->good, .last = cs->last, .error_since = cs->error_since};
+    int64_t lag_ms = e->host[ev->check.host].lag_ms;
+
+    trap_take(e, ev, p);
+    return was.known != cs->known || was.good != cs->good || was.last != cs->last ||
+           was.error_since != cs->error_since || lag_ms != e->host[ev->check.host].lag_ms;
 }
 
 /* While the monitor's own network is down errors prove nothing; what they began is forgotten. */

@@ -82,11 +82,12 @@ bool replay_engine_sound(const struct engine *e)
 
     if (!conf_sound(&e->conf) || !ENDS(e->identity) || !ENDS(e->fresh_identity) ||
         !ENDS(e->passive_why) || !ENDS(e->reign_why) || !ENDS(e->network_message) ||
-        !ENDS(e->move.gtid) || (unsigned)e->reign > REIGN_DEPOSED || (unsigned)e->mode >= MODE_N ||
-        !within(e->writer_seen, -1, n->hosts) || e->move.steps > STEPS_MAX ||
-        !ENDS(e->move.error) || !ENDS(e->story.why) || !within(e->move.slot, -1, SLOTS_MAX) ||
-        !within(e->move.from, -1, HOSTS_MAX) || !within(e->move.to, -1, HOSTS_MAX) ||
-        !within(e->story.slot, -1, SLOTS_MAX) || !within(e->story.from, -1, HOSTS_MAX))
+        !ENDS(e->move.gtid) || !ENDS(e->story.wrote) || (unsigned)e->reign > REIGN_DEPOSED ||
+        (unsigned)e->mode >= MODE_N || !within(e->writer_seen, -1, n->hosts) ||
+        e->move.steps > STEPS_MAX || !ENDS(e->move.error) || !ENDS(e->story.why) ||
+        !within(e->move.slot, -1, SLOTS_MAX) || !within(e->move.from, -1, HOSTS_MAX) ||
+        !within(e->move.to, -1, HOSTS_MAX) || !within(e->story.slot, -1, SLOTS_MAX) ||
+        !within(e->story.from, -1, HOSTS_MAX))
         return false;
     for (unsigned i = 0; i < e->move.steps; i++)
         if (!ENDS(e->move.step[i].what))
@@ -118,7 +119,7 @@ static bool durable_sound(const struct engine_durable *d, const struct names *n)
             return false;
     for (unsigned s = 0; s < n->slots; s++)
         if (!within(d->slot[s].holder, -1, n->hosts) || !within(d->slot[s].target, -1, n->hosts) ||
-            !truth(&d->slot[s].pinned))
+            !within(d->slot[s].last, -1, n->hosts) || !truth(&d->slot[s].pinned))
             return false;
     return true;
 }

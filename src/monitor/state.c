@@ -39,11 +39,12 @@ char *state_encode(const struct engine_durable *d, const struct names *names)
                                       (json_int_t)d->host[h].flap_start_wall_ms, "last_uptime",
                                       (json_int_t)d->host[h].last_uptime_s));
     for (unsigned s = 0; s < names->slots; s++) {
-        int holder = d->slot[s].holder, target = d->slot[s].target;
+        int holder = d->slot[s].holder, last = d->slot[s].last, target = d->slot[s].target;
 
         json_object_set_new(slots, names->slot[s],
-                            json_pack("{s:s?, s:s?, s:b, s:I, s:o, s:o}", "holder",
-                                      holder < 0 ? NULL : names->host[holder], "target",
+                            json_pack("{s:s?, s:s?, s:s?, s:b, s:I, s:o, s:o}", "holder",
+                                      holder < 0 ? NULL : names->host[holder], "last",
+                                      last < 0 ? NULL : names->host[last], "target",
                                       target < 0 ? NULL : names->host[target], "pinned",
                                       d->slot[s].pinned, "electorate",
                                       (json_int_t)d->slot[s].electorate, "members",
@@ -132,6 +133,7 @@ int state_decode(struct engine_durable *d, const struct names *names, const char
         const json_t *o = json_object_get(json_object_get(all, "slots"), names->slot[s]);
 
         d->slot[s].holder = o ? state_host(json_object_get(o, "holder"), names) : -1;
+        d->slot[s].last = o ? state_host(json_object_get(o, "last"), names) : -1;
         d->slot[s].target = o ? state_host(json_object_get(o, "target"), names) : -1;
         d->slot[s].pinned = json_is_true(json_object_get(o, "pinned"));
         d->slot[s].electorate = (uint64_t)json_integer_value(json_object_get(o, "electorate"));

@@ -35,7 +35,8 @@ static void show_passive(struct buf *b, const struct engine *e)
     if (e->reign == REIGN_YES && e->mode != MODE_PASSIVE)
         return;
     remark(b, "--- Monitor is in PASSIVE MODE ---");
-    strcat(cause, *engine_why_passive(e) ? engine_why_passive(e) : "Admin switched to passive mode.");
+    strcat(cause,
+           *engine_why_passive(e) ? engine_why_passive(e) : "Admin switched to passive mode.");
     msg_clean_text(cause);
     remark(b, cause);
 }

@@ -453,12 +453,20 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
 
 int64_t engine_deadline(const struct engine *e)
 {
-    int64_t at = e->next_beat, slots;
+    int64_t at = e->next_beat, slots, move;
 
     if (!engine_rules(e))
         return at > e->now ? at : e->now + e->conf.lease_ms / 12;
     slots = slots_deadline(e);
     at = slots < at ? slots : at;
+    move = move_deadline(e);
+    at = move < at ? move : at;
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        int64_t back = e->host[h].dead_since + e->conf.on_crash_ms;
+
+        if (e->host[h].dead_since && back > e->now && back < at)
+            at = back;
+    }
     if (e->grace_until > e->now && e->grace_until < at)
         at = e->grace_until;
     return at > e->now ? at : e->now + 1;

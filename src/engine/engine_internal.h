@@ -84,7 +84,7 @@ void gtid_text_extra(const struct engine *e, int a, const char *text, int b, cha
                      size_t size);
 
 /* gather.c */
-enum { FETCH_MS = 5000 /* nobody is waited for longer */ };
+enum { GATHER_MS = 500, FETCH_MS = 5000 /* nobody is waited for longer */ };
 bool gather_open(const struct engine *e, int s, int to);
 void gather_go(struct engine *e, int s, int to, struct plan *p);
 void gather_end(struct engine *e, int s, int to);
@@ -120,6 +120,7 @@ void orders_work(struct engine *e, struct plan *p);
 /* move.c */
 void move_command(struct engine *e, const struct engine_command *c, struct plan *p);
 void move_work(struct engine *e, struct plan *p);
+int64_t move_deadline(const struct engine *e);
 void move_released(struct engine *e, int s, int from, bool silent);
 bool move_on(const struct engine *e, int s); /* a planned move of this slot goes on */
 void move_begin(struct engine *e, uint64_t id, int slot, int to);

@@ -5,8 +5,6 @@
  * long. */
 #include "engine/engine_internal.h"
 
-enum { GATHER_MS = 500 };
-
 static bool gather_counts(const struct engine *e, int h)
 {
     const struct host *x = &e->host[h];

@@ -6,6 +6,7 @@
  *   PROMOTE  the new one applies everything the old one had, then opens
  *   BACK     something failed: the old one gets it back
  */
+#include "base/clock.h"
 #include "engine/engine_internal.h"
 #include "engine/rules.h"
 
@@ -230,6 +231,8 @@ void move_work(struct engine *e, struct plan *p)
     struct slot *x = &e->slot[m->slot];
     bool late = m->blocked && e->now - m->blocked > e->conf.switchover_budget_ms;
 
+    if (e->mode == MODE_PASSIVE && m->phase > MOVE_LAG)
+        return; /* nothing is moved, back neither */
     switch (m->phase) {
     case MOVE_NONE:
         return;
@@ -261,6 +264,21 @@ void move_work(struct engine *e, struct plan *p)
             move_end(e, false, p);
         }
         return;
+    }
+}
+
+int64_t move_deadline(const struct engine *e)
+{
+    const struct move *m = &e->move;
+
+    switch (m->phase) {
+    case MOVE_LAG:
+        return m->started + e->conf.catch_up_ms + 1;
+    case MOVE_RELEASE:
+    case MOVE_PROMOTE:
+        return m->blocked ? m->blocked + e->conf.switchover_budget_ms + 1 : CLOCK_NEVER;
+    default:
+        return CLOCK_NEVER;
     }
 }
 

@@ -350,7 +350,7 @@ static bool by_several(const struct engine *e, int s)
 static bool careful(const struct engine *e, int s)
 {
     (void)s;
-    return e->conf.careful_startup && e->mode != MODE_PASSIVE;
+    return e->conf.careful_startup && e->mode != MODE_PASSIVE && e->move.phase == MOVE_NONE;
 }
 
 static bool journal_differs(const struct engine *e, int s)

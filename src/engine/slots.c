@@ -198,21 +198,31 @@ void slot_release(struct engine *e, int s, bool fence)
     e->slot[s].fence = fence;
 }
 
+/* `at`, if it lies ahead and before `than`. */
+static int64_t sooner(const struct engine *e, int64_t at, int64_t than)
+{
+    return at > e->now && at < than ? at : than;
+}
+
 int64_t slots_deadline(const struct engine *e)
 {
     int64_t at = CLOCK_NEVER;
 
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
         const struct slot *x = &e->slot[s];
+        bool settled = x->holder >= 0 && !x->releasing && host_live(e, x->holder);
 
-        for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        if (x->holder < 0 && x->gather_since)
+            at = sooner(e, x->gather_since + GATHER_MS, sooner(e, x->gather_since + FETCH_MS, at));
+        if (settled && slot_writable(e, (int)s) && !x->arrived)
+            at = sooner(e, x->assigned_at + (x->fetched ? FETCH_MS : e->conf.catch_up_ms), at);
+        for (unsigned h = 0; h < e->conf.names.hosts && !settled; h++) {
             const struct slot_host *m = &x->host[h];
 
-            if (m->maybe && m->out_at > e->now && m->out_at < at && !e->conf.keep &&
-                (x->holder < 0 || x->releasing || !host_live(e, x->holder)))
-                at = m->out_at;
-            if (x->holder < 0 && m->not_before > e->now && m->not_before < at)
-                at = m->not_before;
+            if (m->maybe && !e->conf.keep)
+                at = sooner(e, m->out_at, at);
+            if (x->holder < 0)
+                at = sooner(e, m->not_before, at);
         }
     }
     return at;

@@ -146,11 +146,8 @@ static void fault_of_operator(struct sim *s, struct fault *f)
         return;
     default:
         if (f->kind == F_TAKE_OVER && !all_quiet(s, f))
-            for (int m = 0; m < MONS; m++) {
+            for (int m = 0; m < MONS; m++)
                 monitor_kill(s, m);
-                s->mon[m].retired = true;
-            }
-        s->mon[f->a - HOSTS].retired = false;
         s->mon[f->a - HOSTS].take_over = f->kind == F_TAKE_OVER;
         s->proc[f->a].on = true;
         monitor_boot(s, f->a - HOSTS);

@@ -12,8 +12,20 @@ static struct engine_conf conf_of[MONS];
 static struct msg out;
 static struct held held[MONS][HELD_MAX];
 
+/* Whoever is started some time stands in everybody's configuration. */
+static bool several(const struct scenario *c)
+{
+    bool more = c->mons > 1;
+
+    for (unsigned i = 0; i < c->faults; i++)
+        more = more || c->fault[i].a > HOSTS;
+    return more;
+}
+
 void monitors_conf(struct sim *s)
 {
+    bool others = several(&s->c);
+
     for (int m = 0; m < MONS; m++) {
         struct engine_conf *c = &conf_of[m];
 
@@ -44,6 +56,7 @@ void monitors_conf(struct sim *s)
             c->trap_ms[k] = check_trap_ms(s, (enum check)k);
         c->max_backlog_ms = 60000;
         c->keep = s->c.loss == SIM_KEEP;
+        c->others = others;
         c->kill_host = s->c.kill_host;
         c->lease_ms = s->c.lease_ms;
         c->flap_count = 3;
@@ -345,7 +358,7 @@ void monitor_boot(struct sim *s, int m)
     struct engine_event ev = {.kind = EV_START};
     static struct engine_durable copy;
 
-    if (p->alive || !p->on || p->paused || x->retired)
+    if (p->alive || !p->on || p->paused)
         return;
     p->alive = true;
     p->frozen = false;

@@ -102,7 +102,6 @@ static void operator_takes_over(struct sim *s)
     sim_say(s, "operator: hamm monitor --take-over");
     x->took_over_at = s->now;
     x->take_over = true;
-    x->retired = false;
     monitor_kill(s, 0);
     monitor_boot(s, 0);
 }

@@ -205,7 +205,6 @@ struct mon {
     int64_t disk_last;
     unsigned helds;
     bool take_over, network_down;
-    bool retired; /* ended by who took over: nobody starts it again while anything is wrong */
     int64_t took_over_at;
 };
 

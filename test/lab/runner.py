@@ -48,16 +48,21 @@ def load(name):
     return module
 
 
-def scenarios(only):
-    """[(name, function of a lab)]; a file with VARIANTS is several scenarios."""
+def scenarios(only, everything):
+    """[(name, function of a lab)]; a file with VARIANTS is several scenarios.
+
+    Those of its LONG run with --long or when they are asked for by name.
+    """
     found = []
     for f in sorted(os.listdir(SCENARIOS)):
         name, ext = os.path.splitext(f)
         if ext != '.py':
             continue
-        run = load(name).run
-        found += [(f'{name}-{v}', functools.partial(run, variant=v))
-                  for v in getattr(load(name), 'VARIANTS', ())] or [(name, run)]
+        module = load(name)
+        found += [(f'{name}-{v}', functools.partial(module.run, variant=v))
+                  for v in getattr(module, 'VARIANTS', ())
+                  if everything or v not in getattr(module, 'LONG', ()) or f'{name}-{v}' in only
+                  ] or [(name, module.run)]
     return [s for s in found if not only or any(o in s[0] for o in only)]
 
 
@@ -162,8 +167,9 @@ def parse(argv):
     p.add_argument('--asan', action='store_true', help='run build/asan/hamm')
     p.add_argument('--hamm', metavar='FILE', help='run this binary')
     p.add_argument('--seed', type=int, help='of random moments; printed when one fails')
-    p.add_argument('--minutes', type=float, default=1, help='length of the memory scenario')
-    p.add_argument('--long', action='store_true', help='scenarios that wait, wait a minute')
+    p.add_argument('--minutes', type=float, default=0.5, help='length of the memory scenario')
+    p.add_argument('--long', action='store_true',
+                   help='the long ones too, and those that wait, wait a minute')
     p.add_argument('--flavour', default='mariadb', help='only mariadb so far')
     p.add_argument('-v', '--verbose', action='store_true', help='say each step')
     args = p.parse_args(argv)
@@ -176,7 +182,7 @@ def parse(argv):
 
 def main(argv):
     args = parse(argv)
-    found = scenarios(args.only)
+    found = scenarios(args.only or (), args.long or args.list)
     if args.list:
         for name, run in found:
             doc = getattr(run, 'func', run).__doc__ or ''

@@ -8,3 +8,6 @@ foreach(file ${scenario_files})
     get_filename_component(name ${file} NAME_WE)
     add_test(NAME scenario/${name} COMMAND test_scenario ${file})
 endforeach()
+# What can only be where a promise is broken already: test_engine_rules.c and exhaustive/ have them.
+add_test(NAME scenario/coverage COMMAND test_scenario --coverage --but two-holders --but
+         two-holders-careful --but other-may-hold ${scenario_files})

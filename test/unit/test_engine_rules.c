@@ -155,10 +155,14 @@ static void test_two_holders_make_it_passive(void **state)
     e.host[2].report.slot[0] =
         (struct report_slot){.slot = 0, .hold = HOLD_HELD, .lease_ms = 1500, .members = 7};
     report(0);
+    assert_true(decided("two-holders-careful"));
     assert_int_equal(e.mode, MODE_PASSIVE);
     assert_int_equal(e.slot[0].holder, -1);
     assert_null(lease(0));
     assert_null(lease(2));
+    now += 100;
+    report(0);
+    assert_true(decided("two-holders"));
 }
 
 static void test_two_holders_the_journal_decides(void **state)
@@ -170,6 +174,7 @@ static void test_two_holders_the_journal_decides(void **state)
     link_up(0);
     accept_reign(0);
     assert_int_equal(e.slot[0].holder, -1); /* db3 may hold it, it is not heard yet */
+    assert_true(decided("other-may-hold"));
     assert_null(lease(0));
     link_up(2);
     accept_reign(2);

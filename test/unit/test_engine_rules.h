@@ -59,6 +59,14 @@ static inline bool told(const char *text)
     return false;
 }
 
+static inline bool decided(const char *rule)
+{
+    for (unsigned i = 0; i < engine_rule_count(); i++)
+        if (strcmp(engine_rule_name(i), rule) == 0)
+            return e.rules_hit[i / 64] >> i % 64 & 1;
+    return false;
+}
+
 static inline void configure(const struct engine_durable *d, bool take_over)
 {
     static struct engine_conf c;

@@ -4,6 +4,7 @@ import os
 from lab.lab import WRITER, out
 
 VARIANTS = ('works', 'fails', 'hangs', 'manual')
+LONG = ('fails', 'hangs', 'manual')
 PROGRAM = {'works': 'echo outlet 7 is off',
            'fails': 'echo the power strip does not answer >&2; exit 3',
            'hangs': 'echo $$ > {dir}/kill.pid; sleep 1000',

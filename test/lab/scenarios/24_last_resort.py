@@ -3,6 +3,7 @@ from lab import server
 from lab.lab import READERS
 
 VARIANTS = ('writer', 'keep', 'none')
+LONG = ('keep', 'none')
 CHECKS = {'rep_threads': {'period': '500ms', 'trap_period': '1500ms'},
           'rep_backlog': {'period': '500ms', 'trap_period': '1500ms'}}
 

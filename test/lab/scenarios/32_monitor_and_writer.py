@@ -27,6 +27,7 @@ def run(lab, variant):
     lab.check(last - at <= out() + SEEN_S, f'db1 was reached for {last - at:.2f} s')
     lab.wait_until(lambda: one.read_only() and WRITER not in one.addresses(), 2 * out() + 5,
                    'db1 fences itself')
+    lab.wait_until(lambda: lab.when('db1', 'server: read_only=1', at), 2, 'the witness saw it')
     closed = lab.when('db1', 'server: read_only=1', at)
 
     healed = lab.mark('the network is whole again; no monitor')

@@ -41,8 +41,7 @@ struct engine_conf {
     char monitor[NAME_LEN]; /* this monitor's name */
     bool others;            /* more monitors are configured: one may have reigned meanwhile */
     struct {
-        bool master;
-        int peer; /* -1 none */
+        bool master; /* for people: MMM's word for who may write */
     } host[HOSTS_MAX];
     unsigned roles;
     struct {

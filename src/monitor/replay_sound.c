@@ -32,9 +32,6 @@ static bool conf_sound(const struct engine_conf *c)
     if (!names_sound(&c->names) || c->roles > ROLES_MAX || !ENDS(c->monitor) || c->lease_ms < 1 ||
         c->lease_ms > RECORD_MS_MAX || (unsigned)c->mode >= MODE_N)
         return false;
-    for (unsigned h = 0; h < hosts; h++)
-        if (!within(c->host[h].peer, -1, hosts))
-            return false;
     for (unsigned r = 0; r < c->roles; r++) {
         if (c->role[r].hosts > HOSTS_MAX || (unsigned)c->role[r].last_resort > RESORT_NONE ||
             !within(c->role[r].prefer, -1, hosts) || !ENDS(c->role[r].name))

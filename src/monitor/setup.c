@@ -126,10 +126,8 @@ int cluster_setup(struct cluster *c, struct err *e)
         return e->code;
     ec->others = c->conf->n_monitors > 1;
     snprintf(ec->monitor, sizeof ec->monitor, "%s", c->conf->monitors[c->self].name);
-    for (size_t h = 0; h < c->conf->n_hosts; h++) {
+    for (size_t h = 0; h < c->conf->n_hosts; h++)
         ec->host[h].master = c->conf->hosts[h].mode == CONF_HOST_MASTER;
-        ec->host[h].peer = c->conf->hosts[h].peer == CONF_NONE ? -1 : (int)c->conf->hosts[h].peer;
-    }
     setup_roles(c, ec);
     setup_failover(c, ec);
     for (int k = 0; k < CK_N; k++)

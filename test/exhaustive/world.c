@@ -54,7 +54,6 @@ void world_start(void)
     for (int h = 0; h < HOSTS; h++) {
         snprintf(c.names.host[h], NAME_LEN, "db%d", h + 1);
         c.host[h].master = h < 2;
-        c.host[h].peer = h < 2 ? 1 - h : -1;
     }
     for (int k = 0; k < CK_N; k++)
         c.trap_ms[k] = TRAP;

@@ -45,7 +45,6 @@ static int read_cluster(struct reader *r, unsigned n, const char *const *word)
             return bad(r, "cluster: a host is NAME master [PEER] or NAME replica", "");
         snprintf(c->names.host[h], NAME_LEN, "%s", word[i++]);
         c->host[h].master = strcmp(word[i], "master") == 0;
-        c->host[h].peer = -1;
         if (!c->host[h].master && strcmp(word[i], "replica") != 0)
             return bad(r, "master or replica", word[i]);
         if (++i < n && c->host[h].master && strcmp(word[i], "|") != 0)
@@ -54,13 +53,13 @@ static int read_cluster(struct reader *r, unsigned n, const char *const *word)
             return bad(r, "between hosts stands |", word[i]);
     }
     for (unsigned h = 0; h < c->names.hosts; h++) {
-        if (peer[h])
-            c->host[h].peer = host_of(r, peer[h]);
-        if (peer[h] && c->host[h].peer < 0)
+        int from = peer[h] ? host_of(r, peer[h]) : -1;
+
+        if (peer[h] && from < 0)
             return r->e->code;
         if (c->host[h].master && first < 0)
             first = (int)h;
-        r->s->source[h] = c->host[h].master ? c->host[h].peer : first;
+        r->s->source[h] = c->host[h].master ? from : first;
     }
     return 0;
 }

@@ -49,7 +49,6 @@ void monitors_conf(struct sim *s)
         for (int h = 0; h < (int)s->c.hosts; h++) {
             snprintf(c->names.host[h], NAME_LEN, "%s", proc_name(h));
             c->host[h].master = h < (int)s->c.candidates;
-            c->host[h].peer = h < 2 ? !h : -1;
             c->role[0].host[h] = c->role[1].host[h] = h;
         }
         for (int k = 0; k < CK_N; k++)

@@ -86,7 +86,6 @@ static inline void configure(const struct engine_durable *d, bool take_over)
         snprintf(c.names.host[h], NAME_LEN, "db%d", h + 1);
         c.role[0].host[h] = h;
         c.host[h].master = true;
-        c.host[h].peer = -1;
     }
     for (int k = 0; k < CK_N; k++)
         c.trap_ms[k] = 1000;

@@ -40,7 +40,6 @@ static void conf_make(void)
     for (int h = 0; h < 3; h++) {
         snprintf(c->names.host[h], NAME_LEN, "db%d", h + 1);
         c->host[h].master = h < 2;
-        c->host[h].peer = h < 2 ? !h : -1;
         c->role[0].host[h] = c->role[1].host[h] = h;
     }
     c->trap_ms[CK_PING] = 1000;

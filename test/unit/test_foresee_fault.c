@@ -36,7 +36,6 @@ static int setup(void **state)
     for (int h = 0; h < 3; h++) {
         snprintf(conf.names.host[h], NAME_LEN, "db%d", h + 1);
         conf.host[h].master = h < 2;
-        conf.host[h].peer = h < 2 ? !h : -1;
         conf.role[0].host[h] = conf.role[1].host[h] = h;
     }
     for (int c = 0; c < CK_N; c++)

@@ -75,7 +75,6 @@ static inline void configure(void)
         snprintf(c.names.host[h], NAME_LEN, "db%d", h + 1);
         c.role[0].host[h] = c.role[1].host[h] = h;
         c.host[h].master = h < 2;
-        c.host[h].peer = h < 2 ? 1 - h : -1;
     }
     for (int k = 0; k < CK_N; k++)
         c.trap_ms[k] = 1000;

@@ -41,6 +41,14 @@ int64_t jump_seen(struct jump *j, int64_t wall_ms, int64_t boot_ms)
     return 0;
 }
 
+int64_t jump_between(int64_t wall_then_ms, int64_t boot_then_ms, int64_t wall_ms, int64_t boot_ms)
+{
+    struct jump j = {0};
+
+    (void)jump_seen(&j, wall_then_ms, boot_then_ms);
+    return jump_seen(&j, wall_ms, boot_ms);
+}
+
 int64_t jump_tick(struct jump *j)
 {
     for (unsigned i = 0; i < JUMP_READ_TRIES; i++) {

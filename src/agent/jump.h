@@ -31,6 +31,9 @@ int64_t jump_seen(struct jump *j, int64_t wall_ms, int64_t boot_ms);
  * doesn't look like a jump. */
 int64_t jump_tick(struct jump *j);
 
+/* By how many ms the clocks jumped between two moments, however far apart; 0: not. */
+int64_t jump_between(int64_t wall_then_ms, int64_t boot_then_ms, int64_t wall_ms, int64_t boot_ms);
+
 struct jump_notice;
 typedef void (*jump_notice_fn)(struct jump_notice *n);
 

@@ -4,6 +4,7 @@
 #include "agent/agentd.h"
 
 #include "agent/coding.h"
+#include "agent/jump.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,19 +42,43 @@ static int keep_open_journal(struct agentd *d, struct err *e)
     return 0;
 }
 
+/* Stands before the record: if the clocks jumped since, this machine was paused while nobody
+ * looked, and the leases in it are not what they seem. */
+struct keep_clocks {
+    int64_t wall_ms, boot_ms;
+};
+
+_Static_assert(RECORD_MAX >= AGENTD_RECORD_MAX + sizeof(struct keep_clocks), "room for both");
+
+static bool keep_jumped(struct agentd *d, const struct keep_clocks *then)
+{
+    int64_t ms = jump_between(then->wall_ms, then->boot_ms, clock_wall_ms(), clock_boot_ms());
+
+    if (ms)
+        log_warn(&d->log,
+                 "the clocks jumped by %lld ms while no agent ran (was this machine paused?): "
+                 "nothing is taken over",
+                 (long long)ms);
+    return ms != 0;
+}
+
 static void keep_read_record(struct agentd *d)
 {
     unsigned char data[RECORD_MAX];
+    struct keep_clocks then;
     size_t len = 0;
     int rc;
 
     switch (record_read(&d->keep.record, data, &len)) {
     case RECORD_VALID:
-        rc = agentd_record_decode(&d->keep.last, &d->setup.names, data, len);
-        d->keep.record_found = rc == 0;
+        rc = len < sizeof then ? -EINVAL
+                               : agentd_record_decode(&d->keep.last, &d->setup.names,
+                                                      data + sizeof then, len - sizeof then);
         if (rc < 0)
             log_warn(&d->log, "record %s: not of this version: counts for nothing",
                      d->keep.record.path);
+        memcpy(&then, data, sizeof then);
+        d->keep.record_found = rc == 0 && !keep_jumped(d, &then);
         break;
     case RECORD_DAMAGED:
         log_warn(&d->log, "record %s: damaged: counts for nothing", d->keep.record.path);
@@ -123,14 +148,16 @@ void agentd_persist(struct agentd *d)
 
 void agentd_record(struct agentd *d)
 {
-    unsigned char data[AGENTD_RECORD_MAX];
+    unsigned char data[RECORD_MAX];
+    struct keep_clocks now = {clock_wall_ms(), clock_boot_ms()};
     struct agent_record r;
     struct err e = {0};
     unsigned held;
     size_t len;
 
     agent_record_of(&d->agent, &r);
-    len = agentd_record_encode(&r, &d->setup.names, data);
+    memcpy(data, &now, sizeof now);
+    len = sizeof now + agentd_record_encode(&r, &d->setup.names, data + sizeof now);
     d->keep.record_again = record_write(&d->keep.record, data, len, &e) < 0;
     if (d->keep.record_again && log_allowed(&d->keep.limit, clock_boot_ms(), &held))
         log_error(&d->log, "the record cannot be written, it is tried again: %s", e.msg);

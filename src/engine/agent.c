@@ -230,6 +230,8 @@ static void agent_on_mysqld(struct agent *a, const struct agent_event *ev)
 
     if (a->mysqld == ev->mysqld.state && !new_pid)
         return;
+    if (new_pid && a->mysqld == MYSQLD_UP && ev->mysqld.state == MYSQLD_DEAD)
+        return; /* of an earlier one */
     a->mysqld = ev->mysqld.state;
     if (ev->mysqld.pid)
         a->pid = ev->mysqld.pid;

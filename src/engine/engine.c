@@ -211,7 +211,7 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
         x->members = d ? d->slot[s].members : role_candidates(e, e->conf.slot_role[s]);
         x->electorate = d ? d->slot[s].electorate : 0;
         x->journal_holder = d ? d->slot[s].holder : -1;
-        x->last = d ? d->slot[s].last : -1;
+        x->last = !d ? -1 : d->slot[s].holder >= 0 ? d->slot[s].holder : d->slot[s].last;
         x->pinned = d && d->slot[s].pinned;
         x->target = d && d->mode == MODE_PASSIVE ? d->slot[s].target : -1;
         for (unsigned h = 0; h < e->conf.names.hosts; h++)

@@ -82,7 +82,8 @@ static enum gather gather_next(const struct engine *e, int s, int to, int *from)
 {
     const struct slot *x = &e->slot[s];
 
-    if (!slot_writable(e, s) || move_on(e, s) || x->forced || to == x->last)
+    if (!slot_writable(e, s) || x->forced ||
+        (to == x->last && x->wrote[0])) /* else it is not known that it got as far as writing */
         return GATHER_DONE;
     if (x->reach[0])
         return gather_reach(e, s, to, from);

@@ -15,6 +15,34 @@ static int64_t other_clock(int64_t ms)
     return ms + ms / 50 + 1;
 }
 
+/* The host let go of the slot: did it get as far as writing? Seen or not, it may have under a
+ * lease, unless it never reached what it had to reach before. */
+static bool slot_written(const struct engine *e, int s, int h, bool has_all)
+{
+    const struct slot *x = &e->slot[s];
+    bool leased = x->host[h].out_at >= x->assigned_at + host_out(e, h);
+
+    if (x->arrived || !leased)
+        return x->arrived;
+    return !has_all || !x->reach[0] || gtid_text_subset(e, h, x->reach, h);
+}
+
+/* Who had it before counts on, and what there is to reach, until somebody has written. */
+static void slot_was(struct engine *e, int s, int h, bool silent)
+{
+    struct slot *x = &e->slot[s];
+    const struct msg_report *r = &e->host[h].report;
+    bool has_all =
+        slot_writable(e, s) && !x->fence && !silent && r->mysqld == MYSQLD_UP && r->facts;
+
+    if (!slot_written(e, s, h, has_all))
+        return;
+    x->last = h;
+    snprintf(x->reach, sizeof x->reach, "%s", has_all ? r->gtid : "");
+    if (!x->arrived)
+        x->wrote[0] = 0;
+}
+
 void slot_free(struct engine *e, int s, const char *how, bool silent, struct plan *p)
 {
     struct slot *x = &e->slot[s];
@@ -28,16 +56,10 @@ void slot_free(struct engine *e, int s, const char *how, bool silent, struct pla
         e->story.released = e->now;
         memcpy(e->story.wrote, x->wrote, sizeof e->story.wrote);
     }
+    slot_was(e, s, was, silent);
     x->holder = -1;
     x->releasing = x->adopted = false;
     x->probe = silent;
-    if (x->arrived) { /* else who had it before still counts, and what there is to reach */
-        bool has_all = slot_writable(e, s) && !x->fence && !silent &&
-                       e->host[was].report.mysqld == MYSQLD_UP && e->host[was].report.facts;
-
-        x->last = was;
-        snprintf(x->reach, sizeof x->reach, "%s", has_all ? e->host[was].report.gtid : "");
-    }
     x->fence = x->arrived = false;
     move_released(e, s, was, silent);
 }

@@ -52,7 +52,7 @@ static void perform_event(struct cluster *c, const struct action *a)
 
     log_at(level[a->level], &c->log, "[%" PRIu64 "] %s%s%s", c->engine.epoch,
            a->host < 0 ? "" : c->engine_conf.names.host[a->host], a->host < 0 ? "" : ": ", a->text);
-    ring_add(&c->ring, clock_wall_ms(), a->level, a->host, a->text);
+    ring_add(&c->ring, c->engine.wall, a->level, a->host, a->text);
 }
 
 static void perform_kill_host(struct cluster *c, const struct action *a)

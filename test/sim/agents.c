@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { PATIENCE_MS = 3000 };
+#define LOOK_THEN UINT64_MAX /* what is so when it is looked, not when it was decided to look */
 
 static struct agent_plan plan;
 static struct agent_conf conf_of[HOSTS];
@@ -290,12 +291,17 @@ void agent_handle(struct sim *s, int h, const struct input *in)
         ev.kind = AE_DURABLE;
         break;
     case IN_MYSQLD:
-        if (in->n != (uint64_t)s->host[h].server.pid && in->n)
+        if (in->n == LOOK_THEN) {
+            ev.mysqld.state = s->host[h].server.up ? MYSQLD_UP : MYSQLD_DEAD;
+            ev.mysqld.pid = s->host[h].server.up ? s->host[h].server.pid : 0;
+        } else if (in->n == (uint64_t)s->host[h].server.pid) {
+            ev.mysqld.state = (enum mysqld)in->state;
+            ev.mysqld.pid = (int64_t)in->n;
+        } else {
             return; /* that was another one */
+        }
         ev.kind = AE_MYSQLD;
-        ev.mysqld.state = (enum mysqld)in->state;
-        ev.mysqld.pid = (int64_t)in->n;
-        ev.mysqld.why = in->state == MYSQLD_DEAD ? "mysqld exited" : "";
+        ev.mysqld.why = ev.mysqld.state == MYSQLD_DEAD ? "mysqld exited" : "";
         break;
     case IN_FACTS:
         if (in->n != s->host[h].job.ended)
@@ -355,8 +361,7 @@ void agent_boot(struct sim *s, int h)
     ev.start.durable = x->has_durable ? &x->durable : NULL;
     agent_feed_all(s, h, &ev);
     in = input_new(IN_MYSQLD);
-    in->state = x->server.up ? MYSQLD_UP : MYSQLD_DEAD;
-    in->n = x->server.up ? (uint64_t)x->server.pid : 0;
+    in->n = LOOK_THEN;
     proc_input_in(s, sim_between(s, MS, 30 * MS), h, in);
     net_wake(s, h);
 }

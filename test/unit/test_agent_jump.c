@@ -162,6 +162,15 @@ static void a_set_clock_is_noticed_at_once(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static void pauses_between_two_lives_are_seen(void **state)
+{
+    (void)state;
+    assert_int_equal(jump_between(WALL0, 5000, WALL0 + 3000, 8000), 0);
+    assert_int_equal(jump_between(WALL0, 5000, WALL0 + 3000 + 60000, 8000), 60000);
+    assert_int_equal(jump_between(WALL0, 5000, WALL0 + 3000 - 900, 8000), -900);
+    assert_int_equal(jump_between(0, 0, 0, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +180,7 @@ int main(void)
         cmocka_unit_test(small_steps_count_together),
         cmocka_unit_test(slow_drift_is_none),
         cmocka_unit_test(a_late_tick_is_none),
+        cmocka_unit_test(pauses_between_two_lives_are_seen),
         cmocka_unit_test(this_machine_is_steady),
         cmocka_unit_test(a_set_clock_is_noticed_at_once),
     };

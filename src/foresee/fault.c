@@ -46,7 +46,8 @@ static const struct fault_row {
     {"set-offline", "h", FAULT_COMMAND, VERB_SET_OFFLINE, "HOST", "as hamm ctl"},
     {"move-role", "v", FAULT_COMMAND, VERB_MOVE_ROLE, "[--force [--lost OLD]] ROLE HOST",
      "as hamm ctl"},
-    {"set-ip", "i", FAULT_COMMAND, VERB_SET_IP, "IP HOST", "as hamm ctl"},
+    {"set-ip", "i", FAULT_COMMAND, VERB_SET_IP, "IP|ROLE HOST",
+     "as hamm ctl; an exclusive role goes by its name"},
     {"wait", "d", FAULT_WAIT, -1, "DURATION", "nothing happens for so long"},
 };
 
@@ -239,6 +240,8 @@ static int argument(struct parse *p, char kind, const char *word)
         at = f->other = host_of(p, word, true);
         if (at == FAULT_MONITOR)
             return 0;
+        if (at >= 0 && at == f->host)
+            return err_set(p->e, -EINVAL, "%.64s twice: between which two hosts?", word);
         break;
     case 'd':
         return duration_of(p, word);

@@ -10,6 +10,7 @@
 enum {
     LINES_MAX = 5000,
     EVENTS_MAX = 4000000,
+    STOP_EACH = 64, /* events */
     WALL_MS = 1000000000,
     SETTLE_MS = 90000 /* longer than every grace */
 };
@@ -183,12 +184,20 @@ static int64_t foresee_next(const struct foresee *f)
     return at;
 }
 
+static bool foresee_stopped(struct foresee *f)
+{
+    f->stopped = f->stopped || (f->stop && f->stop(f->stop_owner));
+    return f->stopped;
+}
+
 /* Until `until`, or until nothing was told for `calm` ms. */
 static bool foresee_go(struct foresee *f, int64_t until, int64_t calm)
 {
     for (unsigned i = 0; i < EVENTS_MAX && !f->failed; i++) {
         int64_t at;
 
+        if (i % STOP_EACH == 0 && foresee_stopped(f))
+            return false;
         if (foresee_one(f)) {
             servers_replicate(f);
             hosts_look(f);

@@ -4,7 +4,7 @@
  * chance and no clock: the same beginning and the same faults tell the same story, to the letter.
  * `hamm ctl what-if` begins it with a copy of the running monitor's engine, test/scenario with a
  * fresh cluster. Pure: no memory but the struct (about 12 MiB, of which a small cluster touches a
- * small part: calloc it), nothing is called back but `tell`.
+ * small part: calloc it), nothing is called back but `tell` and `stop`.
  *
  * What takes time in the world takes a fixed time here (struct foresee_conf). The agents' clocks
  * are the monitor's. Transactions are those of the reports and of the faults `write` and `extra`.
@@ -55,6 +55,8 @@ struct foresee_line {
     const char *text; /* whole, with names; lives until tell returns; may have several lines */
 };
 typedef void (*foresee_tell_fn)(void *owner, const struct foresee_line *line);
+/* Asked now and then while the story runs; true ends it. */
+typedef bool (*foresee_stop_fn)(void *owner);
 
 /* A model of mysqld: texts of GTIDs, no rows. */
 struct foresee_server {
@@ -126,10 +128,12 @@ struct foresee {
     struct foresee_conf conf;
     int64_t now, began_at, told_at, wall_offset;
     foresee_tell_fn tell;
-    void *owner;
-    bool quiet;  /* settling: nothing is told */
-    bool failed; /* more happens than fits */
-    bool broken; /* a promise was broken */
+    foresee_stop_fn stop; /* NULL: nobody stops it */
+    void *owner, *stop_owner;
+    bool quiet;   /* settling: nothing is told */
+    bool failed;  /* more happens than fits */
+    bool stopped; /* `stop` said so */
+    bool broken;  /* a promise was broken */
     unsigned lines;
     uint64_t rules_hit[2]; /* of the engine, while the story was told */
     bool monitor_up;
@@ -173,7 +177,8 @@ void foresee_copy(struct foresee *f, const struct foresee_conf *c, const struct 
 void foresee_fault(struct foresee *f, const struct fault *fault);
 /* These, one after the other, from now on; they happen while foresee_run runs. */
 void foresee_faults(struct foresee *f, const struct faults *faults);
-/* Until this moment of the story. False: more happened than there is room for; the story ends. */
+/* Until this moment of the story. False: more happened than there is room for, or `stop` said so;
+ * the story ends. */
 bool foresee_run(struct foresee *f, int64_t until_ms);
 /* Until all faults were fed and then nothing was told for long enough to be sure (but for what
  * takes an hour), or until this moment of the story. */
@@ -186,7 +191,7 @@ size_t foresee_after(const struct foresee *f, char *to, size_t size);
 
 struct tale {
     unsigned n;
-    bool cut; /* there was more */
+    char cut[120]; /* there was more: a sentence that says why; "" all was told */
     char said[2 * FAULT_TEXT];
     struct {
         int64_t at_ms;
@@ -198,8 +203,9 @@ struct tale {
 };
 
 /* The whole answer; `f` and `t` are the caller's memory, everything else is only read. May run in
- * any thread. */
+ * any thread. `stop` may be NULL. */
 void foresee_what_if(struct foresee *f, const struct foresee_conf *c, const struct engine *now,
-                     const struct faults *faults, struct tale *t);
+                     const struct faults *faults, foresee_stop_fn stop, void *owner,
+                     struct tale *t);
 /* As text for people; returns its length as snprintf does. */
 size_t tale_format(const struct tale *t, char *to, size_t size);

@@ -119,7 +119,7 @@ static void tale_on_line(void *owner, const struct foresee_line *line)
     struct tale *t = owner;
 
     if (t->n == TALE_LINES) {
-        t->cut = true;
+        snprintf(t->cut, sizeof t->cut, "more happens than can be told");
         return;
     }
     t->line[t->n].at_ms = line->at_ms;
@@ -139,8 +139,22 @@ static void add_pause(struct text *t, const struct fault *f)
         add(t, "%llds ", (long long)ms / 1000);
 }
 
+/* Why the story ended before it was over; the last of these weighs most. */
+static void tale_cut(const struct foresee *f, bool whole, struct tale *t)
+{
+    if (!whole)
+        snprintf(t->cut, sizeof t->cut, "more happens than can be told");
+    if (whole && f->faults_left)
+        snprintf(t->cut, sizeof t->cut, "the story ends after %d minutes; %u fault%s still to come",
+                 STORY_MS / 60000, f->faults_left, f->faults_left == 1 ? " was" : "s were");
+    if (f->stopped)
+        snprintf(t->cut, sizeof t->cut,
+                 "working it out took too long; it was stopped %lld s into the story",
+                 (long long)foresee_now(f) / 1000);
+}
+
 void foresee_what_if(struct foresee *f, const struct foresee_conf *c, const struct engine *now,
-                     const struct faults *faults, struct tale *t)
+                     const struct faults *faults, foresee_stop_fn stop, void *owner, struct tale *t)
 {
     struct text said = {t->said, 0, sizeof t->said};
 
@@ -153,7 +167,9 @@ void foresee_what_if(struct foresee *f, const struct foresee_conf *c, const stru
     }
     foresee_copy(f, c, now, tale_on_line, t);
     foresee_faults(f, faults);
-    t->cut = !foresee_run_out(f, STORY_MS) || t->cut;
+    f->stop = stop;
+    f->stop_owner = owner;
+    tale_cut(f, foresee_run_out(f, STORY_MS), t);
     for (unsigned i = 0; i < t->n; i++) {
         int h = (signed char)t->line[i].host[0];
 
@@ -178,8 +194,8 @@ size_t tale_format(const struct tale *t, char *to, size_t size)
             (int)(t->line[i].at_ms % 1000), t->line[i].text);
     if (!t->n)
         add(&out, "   nothing happens\n");
-    if (t->cut)
-        add(&out, "   ... more happens than can be told\n");
+    if (t->cut[0])
+        add(&out, "   ... %s\n", t->cut);
     add(&out, "After that: %s\n%s\n", t->after, t->assumed);
     return out.n;
 }

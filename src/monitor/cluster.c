@@ -341,6 +341,7 @@ void cluster_stop(struct cluster *c, void (*stopped)(struct cluster *c))
     if (c->kills_on)
         kill_stop(&c->kills, cluster_on_kills);
     agents_stop(c);
+    whatif_stop(&c->whatif);
     if (c->control)
         control_stop(c->control, cluster_on_control);
     state_close(c);

@@ -107,7 +107,7 @@ static const char *what_if(const char *words)
     static char text[64 * 1024];
 
     parse(&all, words);
-    foresee_what_if(copy, &conf, &world->e, &all, tale);
+    foresee_what_if(copy, &conf, &world->e, &all, NULL, NULL, tale);
     assert_true(tale_format(tale, text, sizeof text) < sizeof text);
     return text;
 }
@@ -186,6 +186,38 @@ static void same_story(void **state)
     assert_int_equal(engine_writer(&world->e), 0); /* nothing happened to what was copied */
 }
 
+static void what_comes_too_late_is_said(void **state)
+{
+    (void)state;
+    foresee_settled(world, &conf, sources, NULL, NULL);
+    assert_non_null(strstr(what_if("kill db1 then 11m start db1"),
+                           "... the story ends after 10 minutes; 1 fault was still to come\n"));
+    (void)what_if("kill db1 then 11m start db1 then wait 1s");
+    assert_string_equal(tale->cut, "the story ends after 10 minutes; 2 faults were still to come");
+    (void)what_if("kill db1 then 9m start db1");
+    assert_string_equal(tale->cut, "");
+}
+
+static bool stop_soon(void *owner)
+{
+    int *asked = owner;
+
+    return ++*asked > 3;
+}
+
+static void it_can_be_stopped(void **state)
+{
+    static struct faults all;
+    int asked = 0;
+
+    (void)state;
+    foresee_settled(world, &conf, sources, NULL, NULL);
+    parse(&all, "wait 60s");
+    foresee_what_if(copy, &conf, &world->e, &all, stop_soon, &asked, tale);
+    assert_int_equal(asked, 4);
+    assert_non_null(strstr(tale->cut, "working it out took too long; it was stopped"));
+}
+
 static void dead_and_unheard(void **state)
 {
     (void)state;
@@ -204,6 +236,8 @@ int main(void)
         cmocka_unit_test(in_the_midst_of_things),
         cmocka_unit_test(same_story),
         cmocka_unit_test(dead_and_unheard),
+        cmocka_unit_test(what_comes_too_late_is_said),
+        cmocka_unit_test(it_can_be_stopped),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -129,6 +129,7 @@ static void wrong_words(void **state)
     wrong("kill db1 db2", "usage: kill HOST");
     wrong("kill db9", "unknown host \"db9\": there are db1, db2, db3");
     wrong("cut db1 db9", "unknown host \"db9\": there are db1, db2, db3, monitor");
+    wrong("cut db1 db1", "db1 twice: between which two hosts?");
     wrong("lag db1 soon", "\"soon\" is no duration: write 500ms, 2s, 5m or 1h");
     wrong("mode angry", "unknown mode \"angry\": there are active, manual, passive, wait");
     wrong("move-role boss db1", "unknown role \"boss\": there are writer, reader");
@@ -170,7 +171,7 @@ static void anything_in_any_order(void **state)
         "hang db%",
         "resume db%",
         "cut db%",
-        "cut db% db2",
+        "cut db2 db1",
         "cut db% monitor",
         "heal db%",
         "lag db% 100s",
@@ -195,7 +196,7 @@ static void anything_in_any_order(void **state)
         "mode active",
         "uptime db% reboot",
         "heal db% monitor",
-        "heal db% db2",
+        "heal db2 db1",
     };
     static const int sources[3] = {1, 0, 0};
     static struct foresee_conf c;

@@ -5,14 +5,15 @@
 
 #include <string.h>
 
-#define IN_A_ROLE "holds for the whole cluster and has no effect in a role; write it under failover"
+#define IN_A_ROLE     "holds for the whole cluster and has no effect in a role; write it under failover"
+#define OF_THE_WRITER "holds for the active master role only and has no effect in this one"
 #define NOT_ASKED                                                                                  \
     "is read, but this version doesn't ask it: the next writer gets whatever can still be "        \
     "reached, and what can't is told"
 #define ONE_CHANNEL "is read, but this version handles the channel without a name only"
 
 static const struct unacted {
-    const char *where; /* a path of keys; * is any one key */
+    const char *where; /* a path of keys; * is any one, ! any but the active master role */
     const char *value; /* only if it says this; NULL: whenever it says something */
     const char *why;
 } unacted_all[] = {
@@ -43,6 +44,10 @@ static const struct unacted {
     {"roles.*.failover.careful_startup", NULL, IN_A_ROLE},
     {"roles.*.failover.ping_ips", NULL, IN_A_ROLE},
     {"roles.*.failover.kill_host", NULL, IN_A_ROLE},
+    {"roles.!.failover.on_crash", NULL, OF_THE_WRITER},
+    {"roles.!.failover.catch_up_timeout", NULL, OF_THE_WRITER},
+    {"roles.!.failover.switchover_budget", NULL, OF_THE_WRITER},
+    {"roles.!.failover.kill_hung_mysqld", NULL, OF_THE_WRITER},
 };
 
 static bool unacted_says(const struct tree *t, const char *value)
@@ -50,6 +55,15 @@ static bool unacted_says(const struct tree *t, const char *value)
     if (value)
         return t->kind == TREE_TEXT && !strcmp(t->text, value);
     return t->kind == TREE_TEXT ? *t->text != 0 : t->n != 0;
+}
+
+static bool unacted_matches(const struct reader *r, const char *where, size_t len, const char *key)
+{
+    unsigned writer = r->conf->active_master_role;
+
+    if (*where == '!')
+        return writer < r->conf->n_roles && strcmp(key, r->conf->roles[writer].name) != 0;
+    return *where == '*' || (strlen(key) == len && !memcmp(where, key, len));
 }
 
 static void unacted_walk(struct reader *r, const struct unacted *u, const char *where,
@@ -66,7 +80,7 @@ static void unacted_walk(struct reader *r, const struct unacted *u, const char *
     if (t->kind != TREE_MAP)
         return;
     for (const struct tree *one = t->first; one; one = one->next)
-        if (*where == '*' || (strlen(one->key) == len && !memcmp(where, one->key, len)))
+        if (unacted_matches(r, where, len, one->key))
             unacted_walk(r, u, where + len + (where[len] == '.'), one);
 }
 

@@ -257,6 +257,8 @@ static void what_is_not_acted_on_deeper_in(void **state)
         ": hosts.db1.mysql.replication.channel: is read, but",
         ": roles.writer.failover.lease: holds for the whole",
         ": roles.writer.failover.on_monitor_loss: holds for the whole",
+        ": roles.reader.failover.on_crash: holds for the active master role only",
+        ": roles.reader.failover.kill_hung_mysqld: holds for the active master role only",
     };
     struct conf *c = parse(
         "cluster: shop\nkey_file: k\nmonitors: { mon1: { address: 10.0.0.1 } }\n"
@@ -266,8 +268,9 @@ static void what_is_not_acted_on_deeper_in(void **state)
         "  db1: { address: 10.0.0.11, mode: master, mysql: { replication: { channel: c } } }\n"
         "roles:\n"
         "  writer: { mode: exclusive, hosts: [db1], ips: [10.0.0.100/24], failover: {\n"
-        "    lease: 1s, on_monitor_loss: fence, data_loss: allow } }\n"
-        "  reader: { mode: balanced, hosts: [db1], ips: [10.0.0.101/24], last_resort: keep }\n"
+        "    lease: 1s, on_monitor_loss: fence, data_loss: allow, on_crash: 5s } }\n"
+        "  reader: { mode: balanced, hosts: [db1], ips: [10.0.0.101/24], last_resort: keep,\n"
+        "    failover: { on_crash: 5s, kill_hung_mysqld: false } }\n"
         "active_master_role: writer\n"
         "failover: { data_loss: never, on_monitor_loss: fence }\n");
 

@@ -123,6 +123,17 @@ static int replay_file(const char *file, const struct replay_opts *opts, bool na
     return replay_run(file, opts, stdout, stderr);
 }
 
+/* getopt names a letter that stands among others, and else leaves the whole word behind it. */
+static const char *unknown(char **argv, char letter[3])
+{
+    if (!optopt || optopt == 'v') /* --verbose takes no value */
+        return argv[optind - 1];
+    letter[0] = '-';
+    letter[1] = (char)optopt;
+    letter[2] = 0;
+    return letter;
+}
+
 int replay_main(int argc, char **argv)
 {
     static const struct option options[] = {{"verbose", no_argument, NULL, 'v'},
@@ -130,6 +141,7 @@ int replay_main(int argc, char **argv)
                                             {"until", required_argument, NULL, OPT_UNTIL},
                                             {0}};
     struct replay_opts opts = {.from_ms = INT64_MIN, .until_ms = INT64_MAX};
+    char letter[3];
     int option, rc = 0;
     bool several;
 
@@ -140,8 +152,8 @@ int replay_main(int argc, char **argv)
             opts.verbose = true;
         else if (option == ':')
             return usage("this option needs a TIME: ", argv[optind - 1]);
-        else if (option != OPT_FROM && option != OPT_UNTIL)
-            return usage("unknown option ", argv[optind - 1]);
+        else if (option == '?')
+            return usage("unknown option ", unknown(argv, letter));
         else if (!time_read(optarg, option == OPT_FROM ? &opts.from_ms : &opts.until_ms))
             return usage("not a time like 2026-03-01T12:00:00Z: ", optarg);
     }

@@ -63,6 +63,8 @@ static void words_order(struct buf *to, const struct engine *e, const struct act
         buf_addf(to, "; have applied ");
         add_clean(to, o->reach);
     }
+    if (o->as_is)
+        buf_addf(to, "; give up what can't be applied");
     if (o->fence)
         buf_addf(to, "; let go at once");
     if (o->probe)

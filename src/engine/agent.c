@@ -135,7 +135,8 @@ static bool agent_obeys(struct agent *a, int link, uint64_t epoch, const char *m
 static bool agent_order_differs(const struct agent *a, const struct msg_order *o)
 {
     return a->order.follow != o->follow || a->order.source != o->source ||
-           a->order.hold != o->hold || strcmp(a->order.reach, o->reach) != 0;
+           a->order.hold != o->hold || a->order.as_is != o->as_is ||
+           strcmp(a->order.reach, o->reach) != 0;
 }
 
 static void agent_take_or_refuse(struct agent *a, int64_t now, int i, struct agent_plan *p)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The agent's own rules, pure: what comes in is an event,
- * what shall be done is a plan, time is a field of the event. The shell (agent/) performs the plan
- * and feeds the results back. Same events, same plans, bit for bit.
+ * The agent's own rules, pure: what comes in is an event, what shall be done is a plan, time is a
+ * field of the event. The shell (agent/) performs the plan and feeds the results back. Same events,
+ * same plans, bit for bit.
  *
- * A slot's life:   NONE -> WANTED -> HELD -> LEAVING -> NONE        (enum hold, proto/msg.h)
- *   WANTED   ordered to hold it: asks for a lease; the writable slot catches up and opens writes
- * meanwhile HELD     lease running, gate open, address shown LEAVING  the address is going or gone;
- * the writable slot until the server is known read-only or dead
- */
+ * A slot's life: NONE -> WANTED -> HELD -> LEAVING -> NONE (enum hold, proto/msg.h).
+ *
+ * WANTED: ordered to hold it; asks for a lease; the writable slot catches up and opens meanwhile.
+ *
+ * HELD: the lease runs, the gate is open, the address is shown.
+ *
+ * LEAVING: the address is going or gone; the writable slot until the server is known read-only or
+ * dead. */
 #pragma once
 
 #include "proto/msg.h"
@@ -17,9 +20,6 @@ enum {
     OBEY_MS = 1000 /* a server that takes longer to become read-only is killed */
 };
 
-/* What a holder does that hears no monitor: asks its electorate for promises; goes on without
- * asking anybody (then the monitors must never take its silence for a release); nothing, so that
- * its lease runs out. */
 /* Without a monitor: ask the others of the electorate (of which a holder may be the only one: so
  * the monitor says keep), or let the lease run out. */
 enum monitor_loss { LOSS_PROMISE, LOSS_FENCE };
@@ -46,7 +46,7 @@ struct agent_conf {
 struct agent_record {
     uint64_t epoch;
     struct {
-        bool held;    /* HELD or WANTED with a lease: adopted if the lease still runs */
+        bool held;    /* adopted if the lease still runs */
         bool unclean; /* was held or leaving: the server may be writable */
         uint64_t serial, ended;
         int64_t lease_until_ms; /* boot time; 0 none */

@@ -63,6 +63,14 @@ hostset role_candidates(const struct engine *e, int role)
     return e->candidates[role];
 }
 
+int role_slot(const struct engine *e, int role)
+{
+    for (unsigned s = 0; s < e->conf.names.slots; s++)
+        if (e->conf.slot_role[s] == role)
+            return (int)s;
+    return -1;
+}
+
 int engine_active_slot(const struct engine *e)
 {
     for (unsigned s = 0; s < e->conf.names.slots; s++)
@@ -88,7 +96,7 @@ const struct report_slot *host_report_slot(const struct engine *e, int h, int sl
     return NULL;
 }
 
-bool engine_rules(const struct engine *e)
+bool engine_reigns(const struct engine *e)
 {
     return e->reign == REIGN_YES;
 }
@@ -116,6 +124,7 @@ void engine_init(struct engine *e, const struct engine_conf *conf)
     e->conf = *conf;
     e->mode = conf->mode;
     e->writer_seen = -1;
+    CHECK(engine_rule_count() <= 64 * ARRAY_LEN(e->rules_hit));
     init_hosts(e);
     for (unsigned h = 0; h < HOSTS_MAX; h++)
         e->host[h].lag_ms = -1;
@@ -150,6 +159,7 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
         memcpy(d->cause, e->passive_why, sizeof d->cause);
     if (e->reign == REIGN_DEPOSED)
         memcpy(d->deposed, e->reign_why, sizeof d->deposed);
+    d->claiming = e->reign == REIGN_CLAIMING;
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         const struct host *x = &e->host[h];
 
@@ -172,8 +182,10 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
         d->slot[s].members = x->members;
         d->slot[s].allowed = ~0ull;
         for (unsigned h = 0; h < e->conf.names.hosts; h++)
-            if (x->host[h].maybe)
+            if (x->host[h].maybe) {
                 d->slot[s].allowed &= x->host[h].allowed;
+                d->slot[s].maybe |= 1ull << h;
+            }
     }
 }
 
@@ -181,7 +193,8 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
 {
     const struct engine_durable *d = ev->start.durable;
     /* whom a holder needs to go on alone may be another monitor's doing: then no silence counts */
-    bool trusted = d && !e->conf.others;
+    bool known = d && !d->claiming;
+    bool trusted = known && !e->conf.others && !ev->start.take_over && !d->deposed[0];
 
     e->started_at = e->now;
     e->take_over = ev->start.take_over;
@@ -208,20 +221,24 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
         struct slot *x = &e->slot[s];
 
-        x->members = d ? d->slot[s].members : role_candidates(e, e->conf.slot_role[s]);
+        x->members = known ? d->slot[s].members : role_candidates(e, e->conf.slot_role[s]);
         x->electorate = d ? d->slot[s].electorate : 0;
-        x->journal_holder = d ? d->slot[s].holder : -1;
+        x->journal_holder = trusted ? d->slot[s].holder : -1;
         x->last = !d ? -1 : d->slot[s].holder >= 0 ? d->slot[s].holder : d->slot[s].last;
         x->pinned = d && d->slot[s].pinned;
         x->target = d && d->mode == MODE_PASSIVE ? d->slot[s].target : -1;
         for (unsigned h = 0; h < e->conf.names.hosts; h++)
-            x->host[h].allowed = trusted ? d->slot[s].allowed : d || e->take_over ? 0 : ~0ull;
+            x->host[h].allowed = trusted && !(d->slot[s].maybe >> h & 1) ? ~0ull
+                                 : trusted                               ? d->slot[s].allowed
+                                 : known || e->take_over                 ? 0
+                                                                         : ~0ull;
     }
     if (d) {
         e->mode = d->mode;
         memcpy(e->passive_why, d->cause, sizeof e->passive_why);
     }
-    e->reign = d || e->take_over ? REIGN_YES : REIGN_WAITING;
+    e->reign = known || e->take_over ? REIGN_YES : REIGN_WAITING;
+    e->epoch_seen = d ? d->epoch : 0;
     if (d && d->deposed[0] && !e->take_over) {
         e->reign = REIGN_DEPOSED;
         e->epoch = d->epoch;
@@ -249,7 +266,7 @@ static void engine_on_link(struct engine *e, const struct engine_event *ev, stru
     trap_restart(e, h, CK_MYSQL);
     plan_event(e, p, EVENT_INFO, h, "agent connected");
     reign_refused(e, h, hello->epoch, hello->monitor, p);
-    if (engine_rules(e) || e->reign == REIGN_CLAIMING) {
+    if (engine_reigns(e) || e->reign == REIGN_CLAIMING) {
         struct action *act = plan_add(p, ACT_BEAT);
 
         act->host = h;
@@ -294,7 +311,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     x->agent_heard_ms = r->heard_ms;
     if (r->epoch > e->epoch_seen)
         e->epoch_seen = r->epoch;
-    if (!(engine_rules(e) || e->reign == REIGN_CLAIMING) || r->epoch != e->epoch)
+    if (!(engine_reigns(e) || e->reign == REIGN_CLAIMING) || r->epoch != e->epoch)
         return;
     x->heard = true;
     if (first && x->order.serial)
@@ -419,12 +436,18 @@ static void engine_wait_mode(struct engine *e, struct plan *p)
     }
 }
 
+void engine_grace(struct engine *e, int64_t until)
+{
+    if (until > e->grace_until)
+        e->grace_until = until;
+}
+
 static void engine_judge(struct engine *e, struct plan *p)
 {
     states_work(e, p);
     if (e->reign == REIGN_WAITING || e->reign == REIGN_CLAIMING)
         reign_claim(e, p);
-    if (!engine_rules(e))
+    if (!engine_reigns(e))
         return;
     engine_wait_mode(e, p);
     slots_work(e, p);
@@ -439,23 +462,25 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
     p->n = p->grants = 0;
     memset(e->rules_hit, 0, sizeof e->rules_hit);
     if (ev->kind != EV_START && ev->now_ms - e->now > e->conf.lease_ms / 4)
-        e->grace_until = ev->now_ms + e->conf.lease_ms / 12;
+        engine_grace(e, ev->now_ms + e->conf.lease_ms / 12);
     e->now = ev->now_ms;
     e->wall = ev->wall_ms;
-    news = engine_event_in(e, ev, p) || e->now >= e->next_beat;
+    news = engine_event_in(e, ev, p) || e->now >= e->next_beat || e->now >= e->due;
     if (news)
         engine_judge(e, p);
     engine_persist(e, p);
-    if (news && engine_rules(e))
+    if (news && engine_reigns(e))
         orders_work(e, p);
     engine_beats(e, p);
+    if (news)
+        e->due = engine_deadline(e);
 }
 
 int64_t engine_deadline(const struct engine *e)
 {
     int64_t at = e->next_beat, slots, move;
 
-    if (!engine_rules(e))
+    if (!engine_reigns(e))
         return at > e->now ? at : e->now + e->conf.lease_ms / 12;
     slots = slots_deadline(e);
     at = slots < at ? slots : at;

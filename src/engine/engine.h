@@ -78,6 +78,7 @@ struct engine_durable {
     enum mode mode;
     char cause[WHY_LEN];   /* of passive mode; "" the operator */
     char deposed[WHY_LEN]; /* by whom, until --take-over; "" not */
+    bool claiming;         /* a new identity, not accepted by everybody yet */
     struct {
         enum host_state state;
         int64_t since_wall_ms;
@@ -92,7 +93,8 @@ struct engine_durable {
         int target; /* whom an operator named (set-ip); -1 nobody */
         bool pinned;
         uint64_t electorate;
-        hostset members, allowed;
+        hostset members, allowed; /* allowed: whatever the host, of those in `maybe` */
+        hostset maybe;            /* who may hold it */
     } slot[SLOTS_MAX];
 };
 
@@ -320,6 +322,7 @@ struct engine {
     uint64_t persisted;         /* number of the last ACT_PERSIST */
     struct engine_durable last; /* what it said */
     int64_t next_beat;
+    int64_t due; /* when judging is due whatever comes in */
     bool persist_due;
     bool network_down; /* the monitor's own (ping_ips) */
     char network_message[WHY_LEN];

@@ -45,6 +45,7 @@ static inline int64_t host_out(const struct engine *e, int h)
 /* A reason is put into words only for whoever reads it. */
 #define SAY(why, size, ...) ((why) ? (void)snprintf(why, size, __VA_ARGS__) : (void)0)
 
+int role_slot(const struct engine *e, int role);      /* its first; -1 none */
 hostset role_hosts(const struct engine *e, int role); /* as configured */
 /* Those, and who stands in for them when none is fit (last_resort: writer). */
 hostset role_candidates(const struct engine *e, int role);
@@ -52,7 +53,10 @@ int engine_active_slot(const struct engine *e); /* the writable slot; -1 none co
 /* Linked, heard under this epoch, and lately. */
 bool host_live(const struct engine *e, int h);
 const struct report_slot *host_report_slot(const struct engine *e, int h, int slot);
-bool engine_rules(const struct engine *e); /* reigning: may order and grant */
+bool engine_reigns(const struct engine *e); /* reigning: may order and grant */
+
+/* Silence decides nothing before that. */
+void engine_grace(struct engine *e, int64_t until);
 
 /* reign.c */
 void reign_begins(struct engine *e, uint64_t epoch, struct plan *p);
@@ -122,6 +126,7 @@ void move_command(struct engine *e, const struct engine_command *c, struct plan 
 void move_work(struct engine *e, struct plan *p);
 int64_t move_deadline(const struct engine *e);
 void move_released(struct engine *e, int s, int from, bool silent);
+void move_given_up(struct engine *e, const char *why, struct plan *p); /* if one goes on */
 bool move_on(const struct engine *e, int s); /* a planned move of this slot goes on */
 void move_begin(struct engine *e, uint64_t id, int slot, int to);
 void move_step(struct engine *e, const char *fmt, ...) PRINTF_LIKE(2, 3);

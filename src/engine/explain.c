@@ -224,7 +224,7 @@ void engine_explain_cluster(const struct engine *e, char *out, size_t size)
     struct page to = page_on(out, size);
     const char *why = engine_why_passive(e);
 
-    if (!engine_rules(e))
+    if (!engine_reigns(e))
         line(&to, "this monitor does not reign: %s", why);
     else
         line(&to, "mode %s%s%s, epoch %" PRIu64, mode_names[e->mode], *why ? ": " : "", why,

@@ -72,8 +72,9 @@ static enum gather gather_reach(const struct engine *e, int s, int to, int *from
     const struct slot *x = &e->slot[s];
 
     *from = x->last;
-    if (gtid_text_subset(e, x->last, x->reach, to) || !host_live(e, x->last) ||
-        gather_receives(e, s, to, x->last))
+    if (x->last < 0 || !e->host[x->last].report.facts ||
+        e->host[x->last].report.mysqld != MYSQLD_UP || gtid_text_subset(e, x->last, x->reach, to) ||
+        !host_live(e, x->last) || gather_receives(e, s, to, x->last))
         return GATHER_DONE;
     return gather_time(e, s) >= FETCH_MS ? GATHER_DONE : GATHER_FETCH;
 }
@@ -106,9 +107,10 @@ void gather_end(struct engine *e, int s, int to)
 
     x->fetched = false;
     if (!x->gather_since || x->reach[0] || x->fetch_by != to ||
-        !gather_receives(e, s, to, x->fetch_from))
+        !gather_receives(e, s, to, x->fetch_from) || !e->host[x->fetch_from].report.facts)
         return;
-    memcpy(x->reach, e->host[x->fetch_from].report.gtid, sizeof x->reach);
+    memcpy(x->reach, e->host[x->fetch_from].report.gtid,
+           strlen(e->host[x->fetch_from].report.gtid) + 1);
     x->fetched = true;
 }
 

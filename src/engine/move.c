@@ -86,6 +86,7 @@ static void move_end(struct engine *e, bool ok, struct plan *p)
     m->phase = MOVE_NONE;
     if (!m->id) /* nobody asked */
         return;
+    e->slot[m->slot].pinned = e->slot[m->slot].pinned || ok;
     act = plan_add(p, ACT_ANSWER);
     act->id = m->id;
     act->code = ok ? 0 : 1;
@@ -95,6 +96,14 @@ static void move_end(struct engine *e, bool ok, struct plan *p)
         snprintf(act->text + n, sizeof act->text - n, "\n%6" PRId64 " ms  %s",
                  m->step[i].at - m->started, m->step[i].what);
     }
+}
+
+void move_given_up(struct engine *e, const char *why, struct plan *p)
+{
+    if (e->move.phase == MOVE_NONE)
+        return;
+    snprintf(e->move.error, sizeof e->move.error, "given up: %s", why);
+    move_end(e, false, p);
 }
 
 static void move_fail(struct engine *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -225,6 +234,14 @@ static void move_lag(struct engine *e, struct plan *p)
     move_end(e, false, p);
 }
 
+/* The old holder could not take it back, somebody else has it now. */
+static bool move_elsewhere(const struct engine *e)
+{
+    const struct slot *x = &e->slot[e->move.slot];
+
+    return x->holder >= 0 && x->holder != e->move.from && x->arrived && !x->releasing;
+}
+
 void move_work(struct engine *e, struct plan *p)
 {
     struct move *m = &e->move;
@@ -260,7 +277,8 @@ void move_work(struct engine *e, struct plan *p)
         if (move_arrived(e, m, m->from)) {
             move_step(e, "%s holds %s again", host_name(e, m->from), slot_name(e, m->slot));
             move_end(e, false, p);
-        } else if (e->now - m->started > 10 * e->conf.switchover_budget_ms + e->conf.catch_up_ms) {
+        } else if (move_elsewhere(e) ||
+                   e->now - m->started > 10 * e->conf.switchover_budget_ms + e->conf.catch_up_ms) {
             move_end(e, false, p);
         }
         return;
@@ -283,17 +301,21 @@ int64_t move_deadline(const struct engine *e)
 }
 
 /* Dead is dead for every role. */
+static bool move_is_about(const struct engine *e, int h)
+{
+    return e->move.phase != MOVE_NONE && (e->move.from == h || e->move.to == h);
+}
+
 static void command_lost(struct engine *e, const struct engine_command *c, struct plan *p)
 {
-    for (unsigned s = 0; s < e->conf.names.slots; s++) {
-        e->slot[s].host[c->lost].maybe = false;
-        if (e->slot[s].holder == c->lost) {
-            e->slot[s].holder = -1;
-            e->slot[s].releasing = false;
-            e->slot[s].probe = true;
-        }
-    }
     plan_event(e, p, EVENT_WARN, c->lost, "declared dead by the operator");
+    if (move_is_about(e, c->lost))
+        move_given_up(e, "a host of it was declared dead", p);
+    for (int s = 0; s < (int)e->conf.names.slots; s++) {
+        if (e->slot[s].holder == c->lost)
+            slot_free(e, s, "declared dead", true, p);
+        e->slot[s].host[c->lost].maybe = false;
+    }
 }
 
 static void command_move_balanced(struct engine *e, const struct engine_command *c, struct plan *p)
@@ -303,6 +325,10 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
     int best = -1;
     unsigned most = 0;
 
+    if (!slot_fit(e, role_slot(e, c->role), c->host, false, why, sizeof why)) {
+        answer(p, c->id, 1, "ERROR: %s", why);
+        return;
+    }
     if (c->lost >= 0)
         command_lost(e, c, p);
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
@@ -322,10 +348,6 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
                host_name(e, c->host), role);
         return;
     }
-    if (!slot_fit(e, best, c->host, false, why, sizeof why)) {
-        answer(p, c->id, 1, "ERROR: %s", why);
-        return;
-    }
     e->slot[best].target = c->host;
     for (unsigned s = 0; s < e->conf.names.slots; s++) /* else one of its own went in exchange */
         if ((int)s == best || (e->conf.slot_role[s] == c->role && e->slot[s].holder == c->host))
@@ -334,14 +356,6 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
         slot_release(e, best, false);
     answer(p, c->id, 0, "OK: Address '%s' moves to '%s' and stays there", slot_name(e, best),
            host_name(e, c->host));
-}
-
-static int command_slot(const struct engine *e, int role)
-{
-    for (unsigned s = 0; s < e->conf.names.slots; s++)
-        if (e->conf.slot_role[s] == role)
-            return (int)s;
-    return -1;
 }
 
 /* There is nothing to catch up with, and nobody who could take it back. */
@@ -369,7 +383,7 @@ static bool command_move_refused(struct engine *e, const struct engine_command *
 
 static void command_move(struct engine *e, const struct engine_command *c, struct plan *p)
 {
-    int s = command_slot(e, c->role);
+    int s = role_slot(e, c->role);
     struct slot *x = &e->slot[s];
     const char *role = e->conf.role[c->role].name;
     char why[WHY_LEN];
@@ -380,12 +394,7 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         command_move_balanced(e, c, p);
         return;
     }
-    if (c->lost >= 0 && move_on(e, s)) { /* else the way out is barred by what can't end */
-        snprintf(e->move.error, sizeof e->move.error, "given up: %s was declared dead",
-                 host_name(e, c->lost));
-        move_end(e, false, p);
-    }
-    if (e->move.phase != MOVE_NONE) {
+    if (e->move.phase != MOVE_NONE && !(c->lost >= 0 && move_is_about(e, c->lost))) {
         answer(p, c->id, 1,
                "ERROR: %s is being moved to %s at this moment; try again when it is done",
                slot_name(e, e->move.slot), host_name(e, e->move.to));
@@ -394,7 +403,7 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
     if (x->holder == c->host) {
         x->forced = c->force && !x->arrived;
         answer(p, c->id, 0, "OK: Role '%s' is already assigned to '%s'%s", role,
-               host_name(e, c->host), x->forced ? "; it opens with what it has applied" : "");
+               host_name(e, c->host), x->forced ? "; what it can't apply is given up" : "");
         return;
     }
     if (c->lost < 0 && x->holder >= 0 && !host_live(e, x->holder)) {
@@ -413,7 +422,6 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         return;
     }
     x->forced = c->force;
-    x->pinned = true;
     if (c->lost >= 0)
         command_lost(e, c, p);
     if (x->holder >= 0 && !command_holder_dead(e, x->holder)) {
@@ -423,6 +431,7 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         return;
     }
     x->target = c->host;
+    x->pinned = true;
     if (x->holder >= 0)
         slot_release(e, s, true);
     why[0] = 0;
@@ -495,10 +504,11 @@ static void command_unfit_dropped(struct engine *e, struct plan *p)
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
         int to = e->slot[s].target;
 
-        if (to < 0 || slot_fit(e, (int)s, to, true, why, sizeof why))
+        if (to < 0 || slot_fit(e, (int)s, to, false, why, sizeof why))
             continue;
         plan_event(e, p, EVENT_WARN, to, "%s: set-ip is forgotten: %s", slot_name(e, (int)s), why);
         e->slot[s].target = -1;
+        e->slot[s].pinned = false;
     }
 }
 
@@ -549,7 +559,7 @@ static void command_set_ip(struct engine *e, const struct engine_command *c, str
 
 void move_command(struct engine *e, const struct engine_command *c, struct plan *p)
 {
-    if (!engine_rules(e)) {
+    if (!engine_reigns(e)) {
         answer(p, c->id, 1, "ERROR: this monitor does not reign: %s", e->reign_why);
         return;
     }

@@ -114,9 +114,9 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
     if (s >= 0 && e->slot[s].holder == h) {
         bool promoted = !e->slot[s].adopted;
 
-        if (promoted || e->slot[s].releasing) {
-            o->follow = promoted ? FOLLOW_NONE : o->follow;
-            o->source = promoted ? -1 : o->source;
+        if (promoted) {
+            o->follow = FOLLOW_NONE;
+            o->source = -1;
         }
         if (promoted && e->slot[s].reach[0])
             snprintf(o->reach, sizeof o->reach, "%s", e->slot[s].reach);

@@ -38,6 +38,7 @@ static void reign_forgetful(struct engine *e, int h, uint64_t epoch, struct plan
                "obeys epoch %" PRIu64 " of this monitor, of which its journal knows nothing: the "
                "journal is an old one; starting like a new monitor",
                epoch);
+    move_given_up(e, "this monitor's journal is an old one", p);
     memcpy(e->identity, e->fresh_identity, sizeof e->identity);
     e->reign = REIGN_WAITING;
     if (e->epoch > e->epoch_seen)
@@ -47,7 +48,10 @@ static void reign_forgetful(struct engine *e, int h, uint64_t epoch, struct plan
 
         x->members = role_candidates(e, e->conf.slot_role[s]);
         x->electorate = 0;
-        x->holder = x->journal_holder = x->target = -1;
+        x->holder = x->journal_holder = x->target = x->last = -1;
+        x->reach[0] = x->wrote[0] = 0;
+        x->gather_since = 0;
+        x->forced = false;
         x->adopted = x->releasing = x->fence = x->arrived = x->pinned = false;
         for (unsigned i = 0; i < e->conf.names.hosts; i++) {
             x->host[i].allowed = ~0ull;
@@ -74,6 +78,7 @@ void reign_refused(struct engine *e, int h, uint64_t epoch, const char *by, stru
         reign_forgetful(e, h, epoch, p);
         return;
     }
+    move_given_up(e, "this monitor was deposed", p);
     e->reign = REIGN_DEPOSED;
     snprintf(e->reign_why, sizeof e->reign_why,
              "deposed: %s obeys monitor %s, epoch %" PRIu64

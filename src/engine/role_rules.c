@@ -6,14 +6,6 @@
 
 #include <inttypes.h>
 
-static int role_slot(const struct engine *e, int role)
-{
-    for (unsigned s = 0; s < e->conf.names.slots; s++)
-        if (e->conf.slot_role[s] == role)
-            return (int)s;
-    return -1;
-}
-
 static int preferred(const struct engine *e, int role)
 {
     return e->conf.role[role].exclusive ? e->conf.role[role].prefer : -1;

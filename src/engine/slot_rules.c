@@ -46,7 +46,7 @@ static bool lease_over(const struct engine *e, int s)
     if (e->network_down || e->now < e->grace_until || e->now < slot_out_at(e, s, holder(e, s)) ||
         e->now - x->assigned_at < host_lease(e, holder(e, s)) / 2)
         return false;
-    return silent(e, s) || (x->releasing && x->fence);
+    return silent(e, s) || x->releasing; /* outside of a move it gets no more leases */
 }
 
 static bool passive(const struct engine *e, int s)
@@ -395,6 +395,7 @@ static void then_adopt(struct engine *e, int s, struct plan *p)
     x->adopted = true;
     x->releasing = false;
     x->journal_holder = -1;
+    x->gather_since = 0;
     plan_event(e, p, EVENT_NOTE, h, "%s: found held by %s, stays there", slot_name(e, s),
                host_name(e, h));
     if (e->host[h].state == UNKNOWN || e->host[h].state == AWAITING_RECOVERY)
@@ -513,6 +514,8 @@ void slots_work(struct engine *e, struct plan *p)
         }
         if (x->holder < 0) {
             x->choice = slot_choose(e, s, NULL, 0);
+            if (x->choice < 0)
+                x->gather_since = 0; /* begins anew with the next who is fit */
             slot_rule(e, s, &unheld_rules, p);
         }
         if (x->holder < 0)

@@ -35,8 +35,12 @@ static void slot_was(struct engine *e, int s, int h, bool silent)
     bool has_all =
         slot_writable(e, s) && !x->fence && !silent && r->mysqld == MYSQLD_UP && r->facts;
 
-    if (!slot_written(e, s, h, has_all))
+    if (!slot_written(e, s, h, has_all)) {
+        if (x->fetched) /* it was about another candidate's way there */
+            x->reach[0] = 0;
+        x->fetched = false;
         return;
+    }
     x->last = h;
     snprintf(x->reach, sizeof x->reach, "%s", has_all ? r->gtid : "");
     if (!x->arrived)
@@ -57,6 +61,8 @@ void slot_free(struct engine *e, int s, const char *how, bool silent, struct pla
         memcpy(e->story.wrote, x->wrote, sizeof e->story.wrote);
     }
     slot_was(e, s, was, silent);
+    if (silent && x->target < 0)
+        x->pinned = false;
     x->holder = -1;
     x->releasing = x->adopted = false;
     x->probe = silent;
@@ -133,7 +139,7 @@ void slots_lease(struct engine *e, int h, const struct msg_lease *l, struct plan
     struct action *act;
     uint64_t after = 0;
 
-    if (!engine_rules(e) || !e->host[h].heard || l->epoch != e->epoch ||
+    if (!engine_reigns(e) || !e->host[h].heard || l->epoch != e->epoch ||
         l->start_id != e->host[h].report.start_id || p->grants == ARRAY_LEN(p->grant))
         return;
     g = &p->grant[p->grants];
@@ -177,14 +183,21 @@ static void electorate_set(struct engine *e, int s, hostset members)
     e->persist_due = true;
 }
 
+/* Who is out comes back only when it is heard; who is in stays for a lease, silent. */
+static bool electorate_has(const struct engine *e, int s, int h)
+{
+    const struct host *x = &e->host[h];
+
+    return x->linked || (e->slot[s].members >> h & 1 && e->now - x->unlinked_at < host_lease(e, h));
+}
+
 void electorate_work(struct engine *e, int s)
 {
     struct slot *x = &e->slot[s];
     hostset members = 1ull << x->holder;
 
-    for (unsigned h = 0; h < e->conf.names.hosts && !e->conf.keep; h++)
-        if (role_candidates(e, e->conf.slot_role[s]) >> h & 1 &&
-            (e->host[h].linked || e->now - e->host[h].unlinked_at < host_lease(e, (int)h)))
+    for (int h = 0; h < (int)e->conf.names.hosts && !e->conf.keep; h++)
+        if (role_candidates(e, e->conf.slot_role[s]) >> h & 1 && electorate_has(e, s, h))
             members |= 1ull << h;
     if (members != x->members)
         electorate_set(e, s, members);

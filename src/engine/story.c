@@ -12,6 +12,9 @@ void story_begins(struct engine *e, int s, int64_t when)
     e->story = (struct failover_story){.on = true, .slot = s, .from = x->holder, .began = when};
     if (h->dead_since)
         snprintf(e->story.why, sizeof e->story.why, "%s", h->report.mysqld_why);
+    else if (host_live(e, x->holder) && x->releasing)
+        snprintf(e->story.why, sizeof e->story.why, "%s did not let go in time",
+                 host_name(e, x->holder));
     else if (when < e->now)
         snprintf(e->story.why, sizeof e->story.why, "%s fell silent", host_name(e, x->holder));
     else

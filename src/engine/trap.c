@@ -102,7 +102,7 @@ void trap_network(struct engine *e, const struct engine_event *ev, struct plan *
                ev->network.up ? "up again" : "down, nothing is judged",
                e->network_message[0] ? ": " : "", e->network_message);
     if (ev->network.up) /* everybody is to be heard, or silent anew, before silence decides */
-        e->grace_until = e->now + e->conf.lease_ms;
+        engine_grace(e, e->now + e->conf.lease_ms);
     for (unsigned h = 0; h < e->conf.names.hosts; h++)
         for (enum check c = 0; c < CK_N; c++)
             e->host[h].check[c].error_since = 0;

@@ -42,18 +42,20 @@ char *state_encode(const struct engine_durable *d, const struct names *names)
         int holder = d->slot[s].holder, last = d->slot[s].last, target = d->slot[s].target;
 
         json_object_set_new(slots, names->slot[s],
-                            json_pack("{s:s?, s:s?, s:s?, s:b, s:I, s:o, s:o}", "holder",
+                            json_pack("{s:s?, s:s?, s:s?, s:b, s:I, s:o, s:o, s:o}", "holder",
                                       holder < 0 ? NULL : names->host[holder], "last",
                                       last < 0 ? NULL : names->host[last], "target",
                                       target < 0 ? NULL : names->host[target], "pinned",
                                       d->slot[s].pinned, "electorate",
                                       (json_int_t)d->slot[s].electorate, "members",
                                       state_set(d->slot[s].members, names), "allowed",
-                                      state_set(d->slot[s].allowed, names)));
+                                      state_set(d->slot[s].allowed, names), "maybe",
+                                      state_set(d->slot[s].maybe, names)));
     }
-    all = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:o, s:o}", "version", VERSION, "identity",
+    all = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:b, s:o, s:o}", "version", VERSION, "identity",
                     d->identity, "epoch", (json_int_t)d->epoch, "mode", mode_names[d->mode],
-                    "cause", d->cause, "deposed", d->deposed, "hosts", hosts, "slots", slots);
+                    "cause", d->cause, "deposed", d->deposed, "claiming", d->claiming, "hosts",
+                    hosts, "slots", slots);
     text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return text;
@@ -127,6 +129,7 @@ int state_decode(struct engine_durable *d, const struct names *names, const char
     if (json_is_string(json_object_get(all, "deposed")))
         snprintf(d->deposed, sizeof d->deposed, "%s",
                  json_string_value(json_object_get(all, "deposed")));
+    d->claiming = json_is_true(json_object_get(all, "claiming"));
     for (unsigned h = 0; h < names->hosts; h++)
         state_read_host(d, h, json_object_get(json_object_get(all, "hosts"), names->host[h]));
     for (unsigned s = 0; s < names->slots; s++) {
@@ -138,6 +141,7 @@ int state_decode(struct engine_durable *d, const struct names *names, const char
         d->slot[s].pinned = json_is_true(json_object_get(o, "pinned"));
         d->slot[s].electorate = (uint64_t)json_integer_value(json_object_get(o, "electorate"));
         d->slot[s].members = o ? state_hosts(json_object_get(o, "members"), names) : ~0ull;
+        d->slot[s].maybe = o ? state_hosts(json_object_get(o, "maybe"), names) : ~0ull;
         d->slot[s].allowed = o ? state_hosts(json_object_get(o, "allowed"), names) : ~0ull;
     }
     json_decref(all);

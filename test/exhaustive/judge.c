@@ -140,8 +140,7 @@ static void judge_freed(const struct before *b, const struct engine_event *ev, i
     int was = b->slot[s].holder;
     const struct slot_host *m = &e->slot[s].host[was];
     bool silent = e->now >= m->out_at && !e->conf.keep && !e->network_down &&
-                  e->now >= e->grace_until &&
-                  (!live(was) || (b->slot[s].releasing && b->slot[s].fence));
+                  e->now >= e->grace_until && (!live(was) || b->slot[s].releasing);
 
     MUST(!m->maybe || silent || (ev->kind == EV_COMMAND && ev->command.lost == was),
          "slot %d taken from db%d, which may hold it", s, was + 1);

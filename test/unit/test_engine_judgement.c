@@ -358,6 +358,127 @@ static void test_every_rule_has_a_name_of_its_own(void **state)
             assert_string_not_equal(engine_rule_name(i), engine_rule_name(j));
 }
 
+/* What it wrote while it was claiming is no memory of a reign. */
+static void test_claiming_starts_anew(void **state)
+{
+    static struct engine_durable d;
+
+    (void)state;
+    now = 50000;
+    configure(NULL, false);
+    for (int h = 0; h < HOSTS; h++) {
+        agent[h].obeys[0] = 0;
+        link_up(h);
+    }
+    assert_int_equal(e.reign, REIGN_CLAIMING);
+    accept_reign(1);
+    accept_reign(2);
+    engine_durable_of(&e, &d);
+    configure(&d, false);
+    assert_int_equal(e.reign, REIGN_WAITING);
+    link_up(1);
+    link_up(2);
+    go_on(4 * LEASE);
+    assert_int_equal(e.slot[0].holder, -1);
+}
+
+static void test_take_over_trusts_no_journal(void **state)
+{
+    static struct engine_durable d;
+
+    (void)state;
+    restarted(2);
+    d = durable;
+    configure(&d, true);
+    checks_fine();
+    link_up(1);
+    accept_reign(1);
+    go_on(4 * LEASE);
+    assert_int_equal(e.slot[0].holder, -1);
+    holds(0); /* whatever the journal says of db3 */
+    link_up(0);
+    accept_reign(0);
+    assert_int_equal(e.slot[0].holder, 0);
+}
+
+static void test_who_never_held_bars_nobody(void **state)
+{
+    (void)state;
+    restarted(0);
+    durable.slot[0].maybe = 1;
+    durable.slot[0].allowed = 3; /* db3 was out of the electorate */
+    configure(&durable, false);
+    holds(0);
+    for (int h = 0; h < 2; h++) {
+        link_up(h);
+        accept_reign(h);
+    }
+    checks_fine();
+    assert_non_null(lease(0));
+    go_on(2 * LEASE);
+    command(VERB_SET_OFFLINE, 0, false, -1);
+    obey(0);
+    go_on(1000);
+    assert_int_equal(e.slot[0].holder, 1);
+}
+
+static void test_a_refused_command_changes_nothing(void **state)
+{
+    (void)state;
+    reigning();
+    command(VERB_SET_OFFLINE, 2, false, -1);
+    link_down(0);
+    now += LEASE;
+    for (int h = 1; h < HOSTS; h++)
+        report(h);
+    command(VERB_MOVE_ROLE, 2, true, 0);
+    assert_true(told("ERROR"));
+    assert_true(e.slot[0].host[0].maybe);
+}
+
+static void test_a_move_that_failed_pins_nothing(void **state)
+{
+    (void)state;
+    reigning();
+    obey(1);
+    go_on(500);
+    command(VERB_MOVE_ROLE, 1, false, -1);
+    for (int i = 0; i < 31; i++) {
+        go_on(1000);
+        (void)lease(0);
+    }
+    assert_int_equal(e.move.phase, MOVE_NONE);
+    assert_int_equal(e.slot[0].holder, 0);
+    assert_false(e.slot[0].pinned);
+}
+
+/* A host comes back into the electorate when it is heard, not because the monitor was restarted. */
+static void test_a_restart_names_nobody_again(void **state)
+{
+    (void)state;
+    restarted(0);
+    durable.slot[0].members = 3;
+    configure(&durable, false);
+    holds(0);
+    agent[0].electorate = 6;
+    agent[0].members = 3;
+    link_up(0);
+    accept_reign(0);
+    assert_int_equal(e.slot[0].members, 1 | 2);
+}
+
+static void test_grace_only_grows(void **state)
+{
+    (void)state;
+    reigning();
+    feed((struct engine_event){.kind = EV_NETWORK, .network = {false, ""}});
+    feed((struct engine_event){.kind = EV_NETWORK, .network = {true, ""}});
+    assert_int_equal(e.grace_until, now + LEASE);
+    now += LEASE / 3;
+    feed((struct engine_event){.kind = EV_TIME}); /* late: a shorter one */
+    assert_int_equal(e.grace_until, now - LEASE / 3 + LEASE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +500,13 @@ int main(void)
         cmocka_unit_test(test_own_network_down_judges_nobody),
         cmocka_unit_test(test_kill_host_is_called_once),
         cmocka_unit_test(test_set_ip_survives_a_restart),
+        cmocka_unit_test(test_claiming_starts_anew),
+        cmocka_unit_test(test_take_over_trusts_no_journal),
+        cmocka_unit_test(test_who_never_held_bars_nobody),
+        cmocka_unit_test(test_a_refused_command_changes_nothing),
+        cmocka_unit_test(test_a_move_that_failed_pins_nothing),
+        cmocka_unit_test(test_a_restart_names_nobody_again),
+        cmocka_unit_test(test_grace_only_grows),
         cmocka_unit_test(test_every_rule_has_a_name_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

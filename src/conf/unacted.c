@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define IN_A_ROLE     "holds for the whole cluster and has no effect in a role; write it under failover"
-#define OF_THE_WRITER "holds for the active master role only and has no effect in this one"
+#define IN_A_ROLE "holds for the whole cluster and has no effect in a role; write it under failover"
+#define OF_WRITER "holds for the active master role only and has no effect in this one"
 #define NOT_ASKED                                                                                  \
     "is read, but this version doesn't ask it: the next writer gets whatever can still be "        \
     "reached, and what can't is told"
@@ -44,10 +44,10 @@ static const struct unacted {
     {"roles.*.failover.careful_startup", NULL, IN_A_ROLE},
     {"roles.*.failover.ping_ips", NULL, IN_A_ROLE},
     {"roles.*.failover.kill_host", NULL, IN_A_ROLE},
-    {"roles.!.failover.on_crash", NULL, OF_THE_WRITER},
-    {"roles.!.failover.catch_up_timeout", NULL, OF_THE_WRITER},
-    {"roles.!.failover.switchover_budget", NULL, OF_THE_WRITER},
-    {"roles.!.failover.kill_hung_mysqld", NULL, OF_THE_WRITER},
+    {"roles.!.failover.on_crash", NULL, OF_WRITER},
+    {"roles.!.failover.catch_up_timeout", NULL, OF_WRITER},
+    {"roles.!.failover.switchover_budget", NULL, OF_WRITER},
+    {"roles.!.failover.kill_hung_mysqld", NULL, OF_WRITER},
 };
 
 static bool unacted_says(const struct tree *t, const char *value)

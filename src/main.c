@@ -76,8 +76,8 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help; /* NULL: it answers --help itself */
 } commands[] = {
-    {"monitor", "-c FILE [-c FILE ...] [--state-dir DIR]", "watch clusters and decide their roles",
-     monitor_main, monitor_help},
+    {"monitor", "-c FILE [-c FILE ...] [--state-dir DIR] [--name NAME] [--take-over]",
+     "watch clusters and decide their roles", monitor_main, monitor_help},
     {"agent", "-c FILE [--host NAME] [--state-dir DIR]", "carry decisions out on a database host",
      agent_main, agent_help},
     {"ctl", "[-c FILE] [--cluster NAME] [--json] COMMAND", "ask the monitor, or tell it something",

@@ -32,9 +32,9 @@ const struct command commands[COMMAND_N] = {
          "what is waited for and until when",
          0, 1, ""},
     [COMMAND_WHAT_IF] = {"what-if", "FAULT...",
-                         "what would happen and why, for example: kill db1, cut db1, hang db1, lag "
-                         "db3 120s, stop-agent db1, stop-monitor, kill db1 then 10s start db1; "
-                         "changes nothing",
+                         "what would happen and why in the next 10 minutes, for example: kill db1, "
+                         "cut db1, hang db1, lag db3 120s, stop-agent db1, stop-monitor, kill db1 "
+                         "then 10s start db1; a wrong word lists them all; changes nothing",
                          1, WORDS_MAX - 1, NULL},
     [COMMAND_SET_ACTIVE] = {"set-active", "", "the same as mode active", 0, 0, ""},
     [COMMAND_SET_MANUAL] = {"set-manual", "", "the same as mode manual", 0, 0, ""},

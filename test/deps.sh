@@ -22,9 +22,7 @@ BEGIN {
     library["PkgConfig::OPENSSL"] = "openssl"
     library["PkgConfig::NFTABLES"] = "nftables"
     library["PkgConfig::JANSSON"] = "jansson"
-    library["PkgConfig::MICROHTTPD"] = "microhttpd"
     library["PkgConfig::ZLIB"] = "zlib"
-    library["PkgConfig::CAP"] = "sys/capability"
     for (name in library) {
         n = split(library[name], headers, " ")
         for (i = 1; i <= n; i++)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROBE_MS = 100, DESTROY_ROUNDS = 20, HOLD_TRIES = 4, HOLD_LEAST_MS = 100 };
+enum { PROBE_MS = 100, DESTROY_ROUNDS = 20 };
 
 static const struct ip *address_ip(const struct agentd_address *a)
 {
@@ -177,6 +177,9 @@ int agentd_addresses_start(struct agentd *d, struct err *e)
         return 0;
     if (addresses_guard(d, e) < 0)
         return e->code;
+    if (as->gate.silent)
+        log_info(&d->log, "TCP to addresses this host doesn't hold is dropped, not reset (this "
+                          "kernel can't)");
     return gate_mend(&as->gate, e) < 0 ? e->code : 0; /* notes what is whole */
 }
 
@@ -235,20 +238,12 @@ static int slot_refresh(struct agentd *d, int slot, int64_t until_ms, struct err
     return 0;
 }
 
-/* A machine so busy that telling the kernel takes too long is no reason to let go of a lease that
- * still runs. */
 static int slot_hold(struct agentd *d, int slot, int64_t until_ms, struct err *e)
 {
     struct ip ips[GATE_ADDR_MAX];
     size_t n = address_ips(d, slot, ips);
-    int rc = -ETIME;
 
-    for (unsigned i = 0; i < HOLD_TRIES && rc == -ETIME; i++) {
-        if (i && until_ms - clock_boot_ms() < HOLD_LEAST_MS)
-            break;
-        rc = gate_hold(&d->addresses.gate, ips, n, until_ms, e);
-    }
-    return rc;
+    return gate_hold(&d->addresses.gate, ips, n, until_ms, e);
 }
 
 void agentd_gate(struct agentd *d, int slot, int64_t until_ms)
@@ -352,10 +347,24 @@ static void addresses_mend(struct agentd *d)
             agentd_gate(d, (int)i, as->slot[i].until_ms);
 }
 
+static void addresses_answer(struct agentd *d)
+{
+    struct agentd_addresses *as = &d->addresses;
+    struct err e = {0};
+    unsigned held;
+
+    if (gate_answer(&as->gate, d->conf->failover.lease_ms, &e) < 0 &&
+        log_allowed(&as->limit, clock_boot_ms(), &held))
+        log_error(&d->log, "TCP to addresses this host doesn't hold is dropped, not reset: %s",
+                  e.msg);
+}
+
 void agentd_addresses_tick(struct agentd *d)
 {
-    if (d->addresses.gated)
+    if (d->addresses.gated) {
         addresses_mend(d);
+        addresses_answer(d);
+    }
     for (unsigned i = 0; i < d->setup.names.slots; i++)
         if (d->addresses.slot[i].hide_again)
             agentd_hide(d, (int)i, 0);

@@ -14,16 +14,14 @@
 
 #define GATE_TEXT_MAX 131072
 #define GATE_LATE_MS  10 /* of the 50 ms of slack that others wait beyond a lease */
-#define GATE_TRIES    3
+#define GATE_TRIES    12
 
 /* A held address stands in two sets: one per table for IPv4; for IPv6 one of addresses and one of
  * ND targets, which nft 1.0.6 can only match as a raw field and therefore as a type of its own.
  *
- * Who still talks TCP to this host about an address it does not hold is told so at once (%2$s:
- * `reject with tcp reset`) instead of waiting for an answer that never comes. Such a reset can end
- * nothing but the connection of the very packet that was sent here; and those that end this host's
- * own connections carry its own sequence numbers, which no other holder's connection has. So
- * resets, which say nothing of who holds the address, are all that leaves in its name.
+ * Resets, which say nothing of who holds the address, are all that leaves in its name. Those that
+ * end this host's own connections carry its own sequence numbers, which no other holder's
+ * connection has; for the others see to_rules.
  *
  * ARP requests by another holder about itself (GARP: sender = target) must pass, or this host
  * would not learn who has the address: hence `saddr ip != @role4`. What it costs, a request from
@@ -38,14 +36,7 @@ static const char rules[] =
     "add set inet %1$s held_nd { typeof @th,64,128; flags timeout; }\n"
     "add chain inet %1$s to { type filter hook prerouting priority -300; policy accept; }\n"
     "add chain inet %1$s from { type filter hook output priority -300; policy accept; }\n"
-    "flush chain inet %1$s to\n"
     "flush chain inet %1$s from\n"
-    "add rule inet %1$s to ip daddr @role4 ip daddr != @held4 meta l4proto tcp %2$s\n"
-    "add rule inet %1$s to ip daddr @role4 ip daddr != @held4 drop\n"
-    "add rule inet %1$s to ip6 daddr @role6 ip6 daddr != @held6 meta l4proto tcp %2$s\n"
-    "add rule inet %1$s to ip6 daddr @role6 ip6 daddr != @held6 drop\n"
-    "add rule inet %1$s to icmpv6 type nd-neighbor-solicit"
-    " @th,64,128 @role_nd @th,64,128 != @held_nd drop\n"
     "add rule inet %1$s from ip saddr @role4 ip saddr != @held4 tcp flags & rst == rst accept\n"
     "add rule inet %1$s from ip saddr @role4 ip saddr != @held4 drop\n"
     "add rule inet %1$s from ip6 saddr @role6 ip6 saddr != @held6 tcp flags & rst == rst accept\n"
@@ -66,6 +57,25 @@ static const char rules[] =
     "flush set inet %1$s role6\n"
     "flush set inet %1$s role_nd\n"
     "flush set arp %1$s role4\n";
+
+/* Who still talks TCP to this host about an address it does not hold is told so at once (%2$s:
+ * `reject with tcp reset`) instead of waiting for an answer that never comes. Such a reset ends the
+ * connection of the very packet that was sent here. Mostly that is one to this host, which is lost
+ * anyway; but where a router with a stale ARP entry sends here what is meant for the new holder,
+ * that packet is answered too, and the reset ends its connection with the new holder.
+ *
+ * The kernel's lookup can miss a held element while the transaction that renews it is committed.
+ * A packet dropped for that is sent again; a reset would be final, so it takes two misses. */
+static const char to_rules[] =
+    "flush chain inet %1$s to\n"
+    "add rule inet %1$s to ip daddr @role4 ip daddr != @held4 meta l4proto tcp"
+    " ip daddr != @held4 %2$s\n"
+    "add rule inet %1$s to ip daddr @role4 ip daddr != @held4 drop\n"
+    "add rule inet %1$s to ip6 daddr @role6 ip6 daddr != @held6 meta l4proto tcp"
+    " ip6 daddr != @held6 %2$s\n"
+    "add rule inet %1$s to ip6 daddr @role6 ip6 daddr != @held6 drop\n"
+    "add rule inet %1$s to icmpv6 type nd-neighbor-solicit"
+    " @th,64,128 @role_nd @th,64,128 != @held_nd drop\n";
 
 /* The sets an address stands in. */
 static const struct place {
@@ -108,7 +118,7 @@ static void add_role(struct buf *b, const struct gate *g, const struct place *p,
  * at random when it finds a mistake before asking the kernel). */
 static int gate_error(struct gate *g, const char *what, struct err *e)
 {
-    static const int known[] = {ENOENT, EPERM, EOPNOTSUPP, EAFNOSUPPORT, EEXIST, EBUSY};
+    static const int known[] = {ENOENT, EPERM, EOPNOTSUPP, EAFNOSUPPORT, EEXIST, EBUSY, ENOMEM};
     const char *words = nft_ctx_get_error_buffer(g->nft), *error = strstr(words, "Error: ");
     int code = -EIO;
 
@@ -145,9 +155,15 @@ static int gate_handle(struct gate *g, struct err *e)
     return 0;
 }
 
+static void add_to_rules(struct buf *b, const struct gate *g)
+{
+    buf_addf(b, to_rules, g->table, g->quiet ? "drop" : "reject with tcp reset");
+}
+
 static void add_rules(struct buf *b, const struct gate *g)
 {
-    buf_addf(b, rules, g->table, g->silent ? "drop" : "reject with tcp reset");
+    buf_addf(b, rules, g->table);
+    add_to_rules(b, g);
     for (size_t i = 0; i < g->role_n; i++)
         for (unsigned p = 0; p < ARRAY_LEN(places); p++)
             add_role(b, g, &places[p], &g->role[i]);
@@ -163,51 +179,67 @@ static void add_removal(struct buf *b, const struct gate *g)
                  g->table);
 }
 
-static int gate_put_once(struct gate *g, bool only_try, const char *what, struct err *e)
+/* Puts it all into a table of its own and takes it out again, in one transaction. */
+static int gate_try(struct nft_ctx *nft, bool quiet, struct err *e)
 {
     auto_buf b = BUF(GATE_TEXT_MAX);
+    struct gate g = {.nft = nft, .role_n = 2, .quiet = quiet};
 
-    add_rules(&b, g);
-    if (only_try)
-        add_removal(&b, g);
-    return gate_run(g, &b, what, e);
+    CHECK(ip_parse(&g.role[0], "192.0.2.1") == 0 && ip_parse(&g.role[1], "2001:db8::1") == 0);
+    snprintf(g.table, sizeof g.table, "hamm_try_%ld", (long)getpid());
+    add_rules(&b, &g);
+    add_removal(&b, &g);
+    return gate_run(&g, &b, "nf_tables do not work here", e);
 }
 
-/* Kernels before 5.9, and those built without nft_reject, can only drop. */
-static int gate_put(struct gate *g, bool only_try, const char *what, struct err *e)
+/* Kernels before 5.9, and those built without nft_reject, can only drop: they don't know the
+ * expression or refuse it in this chain. Any other failure says nothing of what the kernel can. */
+static bool gate_cannot_reset(struct gate *g)
 {
-    int rc = gate_put_once(g, only_try, what, e);
+    struct err e = {0};
+    int rc = gate_try(g->nft, false, &e);
 
-    if (rc == 0 || g->silent)
-        return rc;
-    g->silent = true;
-    return gate_put_once(g, only_try, what, e);
+    return rc == -ENOENT || rc == -EOPNOTSUPP;
 }
 
 int gate_probe(struct err *e)
 {
     struct gate g = {0};
-    struct ip v4, v6;
     int rc;
 
-    CHECK(ip_parse(&v4, "192.0.2.1") == 0 && ip_parse(&v6, "2001:db8::1") == 0);
     if (gate_handle(&g, e) < 0)
         return e->code;
-    snprintf(g.table, sizeof g.table, "hamm_try_%ld", (long)getpid());
-    g.role[0] = v4;
-    g.role[1] = v6;
-    g.role_n = 2;
-    rc = gate_put(&g, true, "nf_tables do not work here", e);
+    rc = gate_try(g.nft, true, e);
     gate_close(&g);
     return rc < 0 ? (e->code = -EOPNOTSUPP) : 0;
 }
 
 int gate_install(struct gate *g, struct err *e)
 {
+    auto_buf b = BUF(GATE_TEXT_MAX);
+
     /* Tables that had vanished hold nothing until they are told: a reset in that moment would end
      * connections that only have to wait for it. */
-    g->silent = true;
-    return gate_put(g, false, "install the rules", e);
+    g->quiet = true;
+    g->quiet_ms = clock_boot_ms();
+    add_rules(&b, g);
+    return gate_run(g, &b, "install the rules", e);
+}
+
+int gate_answer(struct gate *g, int64_t after_ms, struct err *e)
+{
+    auto_buf b = BUF(GATE_TEXT_MAX);
+
+    if (!g->quiet || g->silent || clock_boot_ms() - g->quiet_ms < after_ms)
+        return 0;
+    g->quiet = false;
+    add_to_rules(&b, g);
+    if (gate_run(g, &b, "answer with resets", e) == 0)
+        return 0;
+    g->quiet = true;
+    g->quiet_ms = clock_boot_ms();
+    g->silent = gate_cannot_reset(g);
+    return e->code;
 }
 
 int gate_open(struct gate *g, const char *cluster, const struct ip *role, size_t n, struct err *e)
@@ -226,10 +258,11 @@ int gate_open(struct gate *g, const char *cluster, const struct ip *role, size_t
     g->role_n = n;
     if (gate_handle(g, e) < 0)
         return e->code;
-    if (gate_put(g, false, "install the rules", e) < 0) { /* what is held there stays so */
+    if (gate_install(g, e) < 0) { /* what is held there stays so */
         gate_close(g);
         return e->code;
     }
+    g->silent = gate_cannot_reset(g);
     return 0;
 }
 
@@ -279,7 +312,8 @@ int gate_drop(struct gate *g, const struct ip *at, size_t n, struct err *e)
 int gate_hold(struct gate *g, const struct ip *at, size_t n, int64_t until_ms, struct err *e)
 {
     /* Late once is a process that was stopped: the same again. Late twice is a slow host: what it
-     * takes at least is taken off beforehand. */
+     * takes at least is taken off beforehand. Between the tries the gate stays open: a slow host is
+     * no reason to end the connections of a lease that still runs. */
     int64_t slow_ms = 0, fastest_ms = INT64_MAX;
     struct err trouble = {0};
 

@@ -13,8 +13,10 @@
 
 static const char *const vip_text[] = {NS_VIP4, NS_VIP6};
 /* Stands before the libc's: after the next look at the boot clock this process loses so much time,
- * as if it were stopped between reading the clock and telling the kernel. */
+ * as if it were stopped between reading the clock and telling the kernel; then, look by look, as
+ * much as the list says. */
 static int freeze_ms;
+static const int *freezes; /* ends with a negative one; NULL: no more */
 
 int clock_gettime(clockid_t id, struct timespec *to)
 {
@@ -24,6 +26,12 @@ int clock_gettime(clockid_t id, struct timespec *to)
     if (id == CLOCK_BOOTTIME && ms > 0) {
         freeze_ms = 0;
         usleep((unsigned)ms * 1000);
+    } else if (id == CLOCK_BOOTTIME && freezes) {
+        ms = *freezes++;
+        if (ms < 0)
+            freezes = NULL;
+        else
+            usleep((unsigned)ms * 1000);
     }
     return (int)rc;
 }
@@ -191,6 +199,7 @@ static void clients_hear_of_a_closed_gate(void **state)
 
     open_gate(&gate);
     assert_false(gate.silent);
+    NS_OK(gate_answer(&gate, 0, &e));
     for (unsigned i = 0; i < 2; i++) {
         struct ip vip = ns_ip(vip_text[i]);
         int at = listener(&vip), talks = client_tcp(ns, vip.family);
@@ -358,6 +367,34 @@ static void a_hold_that_comes_late_does_not_last_longer(void **state)
     NS_OK(gate_remove(&gate, &e));
 }
 
+/* However often the kernel is told late: while the lease runs what is held stays held. */
+static void a_slow_host_does_not_close_the_gate_under_a_running_lease(void **state)
+{
+    /* Two looks per try, before and after telling: late by more than the last time, six times. */
+    static const int busy[] = {20, 0, 40, 0, 60, 0, 80, 0, 100, 0, 120, 0, -1};
+    struct ip vip = ns_ip(NS_VIP4);
+    int64_t until_ms, left_ms = 0;
+    struct gate gate;
+    struct err e = {0};
+
+    (void)state;
+    open_gate(&gate);
+    until_ms = clock_boot_ms() + 3000;
+    NS_OK(gate_hold(&gate, &vip, 1, until_ms, &e));
+    freezes = busy;
+    NS_OK(gate_hold(&gate, &vip, 1, until_ms, &e));
+    assert_null(freezes);
+    assert_true(ends_of(&gate, &vip).least_ms <= until_ms + 20);
+
+    until_ms = clock_boot_ms() + 150;
+    freezes = busy; /* until it is over */
+    assert_int_equal(gate_hold(&gate, &vip, 1, until_ms, &e), -ETIME);
+    freezes = NULL;
+    NS_OK(gate_held_ms(&gate, &vip, &left_ms, &e));
+    assert_int_equal(left_ms, 0);
+    NS_OK(gate_remove(&gate, &e));
+}
+
 static void neighbours_are_answered_only_while_held(void **state)
 {
     struct ns *ns = *state;
@@ -470,6 +507,7 @@ int main(void)
         cmocka_unit_test(refreshing_leaves_no_gap),
         cmocka_unit_test(the_next_life_adopts_what_is_held),
         cmocka_unit_test(a_hold_that_comes_late_does_not_last_longer),
+        cmocka_unit_test(a_slow_host_does_not_close_the_gate_under_a_running_lease),
         cmocka_unit_test(neighbours_are_answered_only_while_held),
         cmocka_unit_test(a_shut_gate_does_not_keep_us_from_the_holder),
         cmocka_unit_test(tables_that_vanished_come_back_with_the_next_hold),

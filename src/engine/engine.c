@@ -304,6 +304,8 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
         trap_restart(e, h, CK_MYSQL);
     }
     report_copy(&x->report, r);
+    if (e->now - x->report_at > report_gap(e))
+        x->steady_since = e->now;
     x->report_at = e->now;
     if (r->facts)
         x->facts_at = e->now - r->facts_ms;

@@ -223,6 +223,7 @@ struct host {
     int64_t agent_heard_ms;
     bool heard; /* a report under this epoch since the link came up */
     int64_t report_at;
+    int64_t steady_since;     /* reports come without a gap; what came in a burst may be old */
     struct msg_report report; /* the newest; start_id 0: none */
     int64_t facts_at;         /* of the newest report that knew the server; 0 none */
     int64_t dead_since;       /* proven: the agent saw mysqld die; 0 not */

@@ -29,6 +29,11 @@ static inline bool slot_writable(const struct engine *e, int s)
 {
     return e->conf.role[e->conf.slot_role[s]].writable;
 }
+/* Reports come each lease/12; longer apart than that, something held them up. */
+static inline int64_t report_gap(const struct engine *e)
+{
+    return e->conf.lease_ms / 12 + 1000;
+}
 static inline int64_t host_lease(const struct engine *e, int h)
 {
     const struct host *x = &e->host[h];

@@ -6,8 +6,8 @@
 
 enum {
     SAMPLE_PATIENCE_MS = 2000,
-    ASKED_AFTER_MS = 1000, /* the writer, after the sample: a slow answer is not an old one */
-    COMPARE_MS = 5000,     /* whoever was clean and runs is compared again */
+    SLOW_ANSWER_MS = 1000,
+    COMPARE_MS = 5000, /* whoever was clean and runs is compared again */
     RESEND_MS = 500,
 };
 
@@ -21,13 +21,15 @@ static bool order_runs(const struct engine *e, int h, int w)
            !(x->order.serial && x->order.follow == FOLLOW_NONE);
 }
 
-/* The sample is not in what the writer has, and the writer was asked late enough to tell. */
+/* The sample is not in what the writer has, and the writer was asked after it was taken: later by
+ * what an answer may be slow and a report held up without being noticed. */
 static bool sample_convicts(const struct engine *e, int h, int w)
 {
-    const struct host *x = &e->host[h];
+    const struct host *x = &e->host[h], *writer = &e->host[w];
 
     return e->now - x->sample_at >= SAMPLE_PATIENCE_MS &&
-           e->host[w].facts_at - x->sample_at >= ASKED_AFTER_MS;
+           writer->facts_at - x->sample_at >= SLOW_ANSWER_MS + report_gap(e) &&
+           e->now - writer->steady_since >= SAMPLE_PATIENCE_MS;
 }
 
 static void sample_take(struct engine *e, struct host *x)

@@ -130,6 +130,30 @@ static void test_old_facts_convict_nobody(void **state)
     assert_string_equal(e.host[2].extra, "");
 }
 
+/* What waited while this monitor was frozen arrives at once, and is old. */
+static void test_a_burst_convicts_nobody(void **state)
+{
+    (void)state;
+    reigning();
+    obey(2);
+    agent[2].replicates = true;
+    go_on(1000);
+    agent[2].gtid = "0-1-9";
+    report(2);
+    strcpy(e.host[2].sample, "0-1-9");
+    e.host[2].sampled = true;
+    e.host[2].sample_at = now;
+    now += 15000;
+    for (int i = 0; i < 5; i++) {
+        report(0);
+        report(2);
+    }
+    assert_string_equal(e.host[2].extra, "");
+    agent[0].gtid = "0-1-9";
+    go_on(5000);
+    assert_string_equal(e.host[2].extra, "");
+}
+
 static void test_a_move_waits_for_what_there_was(void **state)
 {
     (void)state;
@@ -406,7 +430,7 @@ static void test_who_never_held_bars_nobody(void **state)
     (void)state;
     restarted(0);
     durable.slot[0].maybe = 1;
-    durable.slot[0].allowed = 3; /* db3 was out of the electorate */
+    durable.slot[0].allowed = 1; /* it was alone */
     configure(&durable, false);
     holds(0);
     for (int h = 0; h < 2; h++) {
@@ -489,6 +513,7 @@ int main(void)
         cmocka_unit_test(test_an_order_to_let_go_needs_a_report_since),
         cmocka_unit_test(test_what_is_written_to_a_running_replica_is_told),
         cmocka_unit_test(test_old_facts_convict_nobody),
+        cmocka_unit_test(test_a_burst_convicts_nobody),
         cmocka_unit_test(test_a_move_waits_for_what_there_was),
         cmocka_unit_test(test_force_opens_as_it_is),
         cmocka_unit_test(test_keep_is_an_electorate_of_one),

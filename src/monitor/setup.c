@@ -65,6 +65,14 @@ static void setup_roles(struct cluster *c, struct engine_conf *ec)
         ec->slot_role[s] = (int)c->slot[s].role;
 }
 
+/* What is about the writer may be set at its role. */
+static const struct conf_failover *setup_writer(const struct conf *conf)
+{
+    return conf->active_master_role < conf->n_roles
+               ? &conf->roles[conf->active_master_role].failover
+               : &conf->failover;
+}
+
 static void setup_failover(struct cluster *c, struct engine_conf *ec)
 {
     static const enum mode modes[] = {
@@ -74,9 +82,7 @@ static void setup_failover(struct cluster *c, struct engine_conf *ec)
         [CONF_MODE_WAIT] = MODE_WAIT,
     };
     const struct conf_failover *all = &c->conf->failover;
-    const struct conf_failover *writer = c->conf->active_master_role < c->conf->n_roles
-                                             ? &c->conf->roles[c->conf->active_master_role].failover
-                                             : all;
+    const struct conf_failover *writer = setup_writer(c->conf);
 
     ec->lease_ms = all->lease_ms;
     ec->gate_unheard = all->gate == CONF_GATE_NFT ? GATE_NFT : GATE_LIFETIME;
@@ -115,7 +121,7 @@ void cluster_world(const struct cluster *c, struct foresee_conf *out)
         out->check[k].timeout_ms = conf->checks[checks[k]].timeout_ms;
     }
     out->on_monitor_loss = loss[conf->failover.on_monitor_loss];
-    out->kill_hung_mysqld = conf->failover.kill_hung_mysqld;
+    out->kill_hung_mysqld = setup_writer(conf)->kill_hung_mysqld;
 }
 
 int cluster_setup(struct cluster *c, struct err *e)

@@ -73,10 +73,7 @@ int role_slot(const struct engine *e, int role)
 
 int engine_active_slot(const struct engine *e)
 {
-    for (unsigned s = 0; s < e->conf.names.slots; s++)
-        if (slot_writable(e, (int)s))
-            return (int)s;
-    return -1;
+    return e->active_slot;
 }
 
 bool host_live(const struct engine *e, int h)
@@ -126,6 +123,10 @@ void engine_init(struct engine *e, const struct engine_conf *conf)
     e->writer_seen = -1;
     CHECK(engine_rule_count() <= 64 * ARRAY_LEN(e->rules_hit));
     init_hosts(e);
+    e->active_slot = -1;
+    for (unsigned slot = conf->names.slots; slot-- > 0;)
+        if (slot_writable(e, (int)slot))
+            e->active_slot = (int)slot;
     for (unsigned h = 0; h < HOSTS_MAX; h++)
         e->host[h].lag_ms = -1;
     for (unsigned s = 0; s < SLOTS_MAX; s++)
@@ -468,9 +469,10 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
     e->now = ev->now_ms;
     e->wall = ev->wall_ms;
     news = engine_event_in(e, ev, p) || e->now >= e->next_beat || e->now >= e->due;
-    if (news)
+    if (news) {
         engine_judge(e, p);
-    engine_persist(e, p);
+        engine_persist(e, p);
+    }
     if (news && engine_reigns(e))
         orders_work(e, p);
     engine_beats(e, p);

@@ -304,6 +304,7 @@ enum reign { REIGN_WAITING, REIGN_CLAIMING, REIGN_YES, REIGN_DEPOSED };
 
 struct engine {
     struct engine_conf conf;
+    int active_slot; /* the writable one; -1 none configured */
     hostset regular[ROLES_MAX],
         candidates[ROLES_MAX]; /* of roles; candidates: who may stand in too */
     char identity[IDENTITY_LEN], fresh_identity[IDENTITY_LEN];

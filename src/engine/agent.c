@@ -307,7 +307,7 @@ static void agent_on_slot(struct agent *a, const struct agent_event *ev, struct 
 static void agent_on_jump(struct agent *a, const struct agent_event *ev, struct agent_plan *p)
 {
     for (unsigned i = 0; i < a->conf.slots; i++)
-        if (a->slot[i].hold == HOLD_HELD || a->slot[i].hold == HOLD_WANTED) {
+        if (a->slot[i].hold == HOLD_HELD || a->slot[i].hold == HOLD_WANTED || a->slot[i].planned) {
             agent_say(p, true, "the clocks jumped by %lld ms: letting go, asking again",
                       (long long)ev->jump.ms);
             agent_leave(a, ev->now_ms, (int)i, LEAVE_LOST, "the clocks jumped", p);

@@ -5,12 +5,13 @@
  * long. */
 #include "engine/engine_internal.h"
 
-static bool gather_counts(const struct engine *e, int h)
+/* Who wrote last counts whatever his state: what he has is what there is. */
+static bool gather_counts(const struct engine *e, int s, int h)
 {
     const struct host *x = &e->host[h];
 
     return host_live(e, h) && x->report.mysqld == MYSQLD_UP && x->report.facts && !x->extra[0] &&
-           (x->state == ONLINE || x->state == REPLICATION_DELAY);
+           (x->state == ONLINE || x->state == REPLICATION_DELAY || e->slot[s].last == h);
 }
 
 static bool gather_stopped(const struct engine *e, int h)
@@ -31,19 +32,19 @@ static bool gather_all(const struct engine *e, int s)
     if (gather_time(e, s) >= GATHER_MS)
         return true;
     for (unsigned h = 0; h < e->conf.names.hosts; h++)
-        if (gather_counts(e, (int)h) && !gather_stopped(e, (int)h) &&
+        if (gather_counts(e, s, (int)h) && !gather_stopped(e, (int)h) &&
             !(e->slot[s].gather_since && (int)h == e->slot[s].fetch_by))
             return false;
     return true;
 }
 
 /* Somebody who has everything `to` has, and more; -1 nobody. */
-static int gather_ahead(const struct engine *e, int to)
+static int gather_ahead(const struct engine *e, int s, int to)
 {
     int best = to;
 
     for (int h = 0; h < (int)e->conf.names.hosts; h++)
-        if (h != best && gather_counts(e, h) &&
+        if (h != best && gather_counts(e, s, h) &&
             gtid_text_subset(e, best, e->host[best].report.gtid, h) &&
             !gtid_text_subset(e, h, e->host[h].report.gtid, best))
             best = h;
@@ -90,7 +91,7 @@ static enum gather gather_next(const struct engine *e, int s, int to, int *from)
         return gather_reach(e, s, to, from);
     if (!gather_all(e, s))
         return GATHER_STOP;
-    *from = gather_ahead(e, to);
+    *from = gather_ahead(e, s, to);
     if (*from < 0 || gather_time(e, s) >= FETCH_MS)
         return GATHER_DONE;
     return x->fetch_by == to && x->fetch_from == *from && x->gather_since &&

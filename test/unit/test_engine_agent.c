@@ -382,6 +382,18 @@ static void test_probe_before_an_address_after_silence(void **state)
     assert_non_null(planned(AA_SHOW));
 }
 
+/* Also what is on its way out in good order is still shown. */
+static void test_jump_ends_a_planned_release_at_once(void **state)
+{
+    (void)state;
+    hold_writer();
+    order(2, 0);
+    assert_null(planned(AA_HIDE));
+    feed((struct agent_event){.kind = AE_JUMP, .jump = {.ms = 5000}});
+    assert_non_null(planned(AA_HIDE));
+    assert_int_equal(a.slot[WRITER].lease_until, 0);
+}
+
 static void test_force_reaches_the_job(void **state)
 {
     (void)state;
@@ -441,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_removed_is_put_back_under_a_lease_only),
         cmocka_unit_test(test_gate_that_fails_ends_it),
         cmocka_unit_test(test_probe_before_an_address_after_silence),
+        cmocka_unit_test(test_jump_ends_a_planned_release_at_once),
         cmocka_unit_test(test_force_reaches_the_job),
         cmocka_unit_test(test_half_done_job_is_looked_at_anew),
     };

@@ -232,7 +232,9 @@ static int64_t steady_left(const struct engine *e, int h)
     int64_t left = 0;
 
     for (enum check c = CK_REP_THREADS; c <= CK_REP_BACKLOG; c++) {
-        int64_t one = e->host[h].check[c].good_since + e->conf.trap_ms[c] - e->now;
+        const struct check_state *cs = &e->host[h].check[c];
+        int64_t one = cs->last == RESULT_OK ? cs->good_since + e->conf.trap_ms[c] - e->now
+                                            : e->conf.trap_ms[c] + 1; /* begins anew */
 
         left = one > left ? one : left;
     }

@@ -96,7 +96,7 @@ void gtid_text_extra(const struct engine *e, int a, const char *text, int b, cha
 enum { GATHER_MS = 500, FETCH_MS = 5000 /* nobody is waited for longer */ };
 bool gather_open(const struct engine *e, int s, int to);
 void gather_go(struct engine *e, int s, int to, struct plan *p);
-void gather_end(struct engine *e, int s, int to);
+void gather_end(struct engine *e, int s, int to, struct plan *p);
 void gather_waits(const struct engine *e, int s, int to, char *out, size_t size);
 void gather_follow(const struct engine *e, int s, int h, struct msg_order *o);
 

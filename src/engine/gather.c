@@ -53,7 +53,7 @@ static int gather_ahead(const struct engine *e, int s, int to)
 
 /* What is still to be done before `to` may open: nothing, all stop and apply, fetch from somebody.
  */
-enum gather { GATHER_DONE, GATHER_STOP, GATHER_FETCH };
+enum gather { GATHER_DONE, GATHER_STOP, GATHER_FETCH, GATHER_WAIT };
 
 /* Its receiver runs and is connected to `from`: what is missing comes by itself. */
 static bool gather_receives(const struct engine *e, int s, int to, int from)
@@ -71,13 +71,15 @@ static bool gather_receives(const struct engine *e, int s, int to, int from)
 static enum gather gather_reach(const struct engine *e, int s, int to, int *from)
 {
     const struct slot *x = &e->slot[s];
+    const struct host *last = x->last < 0 ? NULL : &e->host[x->last];
 
     *from = x->last;
-    if (x->last < 0 || !e->host[x->last].report.facts ||
-        e->host[x->last].report.mysqld != MYSQLD_UP || gtid_text_subset(e, x->last, x->reach, to) ||
-        !host_live(e, x->last) || gather_receives(e, s, to, x->last))
+    if (!last || gtid_text_subset(e, to, x->reach, to) || gather_receives(e, s, to, x->last) ||
+        gather_time(e, s) >= FETCH_MS)
         return GATHER_DONE;
-    return gather_time(e, s) >= FETCH_MS ? GATHER_DONE : GATHER_FETCH;
+    return host_live(e, x->last) && last->report.mysqld == MYSQLD_UP && last->report.facts
+               ? GATHER_FETCH
+               : GATHER_WAIT;
 }
 
 static enum gather gather_next(const struct engine *e, int s, int to, int *from)
@@ -102,11 +104,17 @@ static enum gather gather_next(const struct engine *e, int s, int to, int *from)
 
 /* `to` gets the slot now. What is still on its way to it from somebody who has more is what it has
  * to reach. */
-void gather_end(struct engine *e, int s, int to)
+void gather_end(struct engine *e, int s, int to, struct plan *p)
 {
     struct slot *x = &e->slot[s];
 
     x->fetched = false;
+    if (x->reach[0] && !move_on(e, s) && !gtid_text_subset(e, to, x->reach, to) &&
+        !(x->last >= 0 && gather_receives(e, s, to, x->last))) {
+        plan_event(e, p, EVENT_WARN, to, "could not reach what %s had: goes on without it, %.600s",
+                   host_name(e, x->last), x->reach);
+        x->reach[0] = 0;
+    }
     if (!x->gather_since || x->reach[0] || x->fetch_by != to ||
         !gather_receives(e, s, to, x->fetch_from) || !e->host[x->fetch_from].report.facts)
         return;
@@ -126,11 +134,18 @@ void gather_waits(const struct engine *e, int s, int to, char *out, size_t size)
 {
     int from = -1;
 
-    if (gather_next(e, s, to, &from) == GATHER_STOP)
+    switch (gather_next(e, s, to, &from)) {
+    case GATHER_STOP:
         snprintf(out, size, "everybody applies what was received");
-    else
+        return;
+    case GATHER_WAIT:
+        snprintf(out, size, "%s has what %s lacks and does not answer: waits %d s at most",
+                 host_name(e, from), host_name(e, to), FETCH_MS / 1000);
+        return;
+    default:
         snprintf(out, size, "%s fetches from %s what it doesn't have yet", host_name(e, to),
                  host_name(e, from));
+    }
 }
 
 void gather_go(struct engine *e, int s, int to, struct plan *p)

@@ -420,7 +420,7 @@ static void then_gather(struct engine *e, int s, struct plan *p)
 
 static void then_give(struct engine *e, int s, struct plan *p)
 {
-    gather_end(e, s, e->slot[s].choice);
+    gather_end(e, s, e->slot[s].choice, p);
     slot_assign(e, s, e->slot[s].choice, p);
 }
 

@@ -326,7 +326,8 @@ struct engine {
     int64_t next_beat;
     int64_t due; /* when judging is due whatever comes in */
     bool persist_due;
-    bool network_down; /* the monitor's own (ping_ips) */
+    bool network_down;     /* the monitor's own (ping_ips) */
+    int64_t network_up_at; /* again; 0 was never down */
     char network_message[WHY_LEN];
     uint64_t rules_hit[2]; /* rules that decided in the last step, bit i: engine_rule_name(i) */
     struct host host[HOSTS_MAX];

@@ -3,6 +3,8 @@
  * UNKNOWN keeps the verdict and shows. */
 #include "engine/engine_internal.h"
 
+enum { SETTLE_MS = 5000 };
+
 const char *const check_names[CK_N] = {
     [CK_PING] = "ping",
     [CK_MYSQL] = "mysql",
@@ -43,6 +45,12 @@ static void trap_message(struct check_state *cs, const char *text)
         snprintf(cs->message, sizeof cs->message, "%s", text);
 }
 
+/* Back, but neighbours have to be found anew, which was seen to take two seconds. */
+static bool trap_network_unsure(const struct engine *e)
+{
+    return e->network_down || (e->network_up_at && e->now - e->network_up_at < SETTLE_MS);
+}
+
 static void trap_take(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     int h = ev->check.host;
@@ -70,7 +78,7 @@ static void trap_take(struct engine *e, const struct engine_event *ev, struct pl
         trap_verdict(e, h, c, true, p);
         return;
     }
-    if (ev->check.result != RESULT_ERROR || e->network_down)
+    if (ev->check.result != RESULT_ERROR || trap_network_unsure(e))
         return;
     if (!cs->error_since)
         cs->error_since = e->now;
@@ -101,8 +109,10 @@ void trap_network(struct engine *e, const struct engine_event *ev, struct plan *
                "the monitor's own network is %s%s%s",
                ev->network.up ? "up again" : "down, nothing is judged",
                e->network_message[0] ? ": " : "", e->network_message);
-    if (ev->network.up) /* everybody is to be heard, or silent anew, before silence decides */
+    if (ev->network.up) { /* everybody is to be heard, or silent anew, before silence decides */
+        e->network_up_at = e->now;
         engine_grace(e, e->now + e->conf.lease_ms);
+    }
     for (unsigned h = 0; h < e->conf.names.hosts; h++)
         for (enum check c = 0; c < CK_N; c++)
             e->host[h].check[c].error_since = 0;

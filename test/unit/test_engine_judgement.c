@@ -332,6 +332,11 @@ static void test_own_network_down_judges_nobody(void **state)
     ping(RESULT_ERROR);
     assert_int_equal(e.host[0].state, ONLINE);
     network(true);
+    for (int i = 0; i < 49; i++, now += 100) {
+        ping(RESULT_ERROR); /* neighbours are not found again at once */
+        assert_int_equal(e.host[0].state, ONLINE);
+    }
+    now += 200;
     ping(RESULT_ERROR); /* begins anew: what was before is forgotten */
     assert_int_equal(e.host[0].state, ONLINE);
     now += 1000;

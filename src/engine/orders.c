@@ -191,8 +191,7 @@ static void order_send(struct engine *e, int h, struct plan *p)
     e->host[h].order_at = e->now;
 }
 
-/* Nothing an adopted cluster needs to be told: the first order is sent when something is to be
- * done. */
+/* The first order of a reign: to who holds something, or is to do something. */
 static bool order_needed(const struct engine *e, int h, const struct msg_order *o)
 {
     const struct host *x = &e->host[h];

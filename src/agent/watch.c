@@ -209,7 +209,7 @@ static void watch_on_end(uv_poll_t *end, int status, int events)
     (void)events;
     uv_poll_stop(&w->end);
     watch_calm(w);
-    if (!w->how[0] && watch_read(w->stat, &s) == 0)
+    if (watch_read(w->stat, &s) == 0) /* how it began may have been too early for the number */
         watch_how(w, &s);
     watch_tell(w, WATCH_EXITED);
 }

@@ -36,7 +36,7 @@ static bool operator_declares_dead(struct sim *s, const struct engine *e)
                 (e->slot[i].holder >= 0 && e->slot[i].holder != h))
                 continue;
             for (int to = 0; to < (int)(i ? s->c.hosts : s->c.candidates); to++)
-                if (s->proc[to].alive) {
+                if (s->proc[to].alive && (i == 0 || e->host[to].state == ONLINE)) {
                     operator_moves(s, i ? 1 : 0, to, h);
                     return true;
                 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RECORD_MAGIC = 0x68616d6d, RECORD_VERSION = 1 };
+enum { RECORD_MAGIC = 0x68616d6d, RECORD_VERSION = 2 };
 
 #define DURABLE_HEAD "hamm agent 1\n"
 
@@ -41,6 +41,7 @@ int agentd_durable_decode(struct agent_durable *to, const void *data, size_t len
 struct record_head {
     uint32_t magic, version, slots, hosts;
     uint64_t epoch;
+    int64_t died_ms;
 };
 
 struct record_slot {
@@ -58,8 +59,8 @@ _Static_assert(sizeof(struct record_head) + HOSTS_MAX * NAME_LEN +
 size_t agentd_record_encode(const struct agent_record *from, const struct names *names,
                             unsigned char to[AGENTD_RECORD_MAX])
 {
-    struct record_head head = {RECORD_MAGIC, RECORD_VERSION, names->slots, names->hosts,
-                               from->epoch};
+    struct record_head head = {RECORD_MAGIC, RECORD_VERSION, names->slots,
+                               names->hosts, from->epoch,    from->died_ms};
     unsigned char *at = to;
 
     memcpy(at, &head, sizeof head);
@@ -154,6 +155,7 @@ int agentd_record_decode(struct agent_record *to, const struct names *names, con
     for (unsigned i = 0; i < head.hosts; i++, at += NAME_LEN)
         map[i] = record_index(names->host, names->hosts, at);
     r.epoch = head.epoch;
+    r.died_ms = head.died_ms;
     for (unsigned i = 0; i < head.slots; i++, at += sizeof(struct record_slot)) {
         struct record_slot s;
 

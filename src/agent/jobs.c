@@ -128,6 +128,10 @@ void agentd_job(struct agentd *d, const struct agent_action *a)
     struct agentd_jobs *j = &d->jobs;
     struct err e = {0};
 
+    if (a->job == JOB_SALVAGE) {
+        agentd_feed_no_job(d, a->job, "this version cannot fetch from a dead server");
+        return;
+    }
     CHECK(j->state == JOBS_IDLE && a->job > JOB_NONE && a->job < JOB_N);
     j->job = a->job;
     j->cancelled = false;

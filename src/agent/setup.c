@@ -63,5 +63,6 @@ int agentd_setup_of(const struct conf *c, unsigned self, struct agentd_setup *ou
     a->on_monitor_loss = loss[c->failover.on_monitor_loss];
     a->kill_hung_mysqld = writer->kill_hung_mysqld;
     a->catch_up_ms = writer->catch_up_timeout_ms;
+    a->salvage_ms = writer->salvage_timeout_ms;
     return 0;
 }

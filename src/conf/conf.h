@@ -145,6 +145,7 @@ struct conf_failover {
     int64_t catch_up_timeout_ms;
     int64_t switchover_budget_ms;
     enum conf_data_loss data_loss;
+    int64_t salvage_timeout_ms;
     bool kill_hung_mysqld;
     const struct conf_addr *ping_ips;
     size_t n_ping_ips;

@@ -68,6 +68,8 @@ const struct setting roles_failover[] = {
      .max = 24 * HOUR},
     {"switchover_budget", SETTING_MS, AT(switchover_budget_ms), .preset = "5s", .min = 100,
      .max = HOUR},
+    {"salvage_timeout", SETTING_MS, AT(salvage_timeout_ms), .preset = "30s", .min = 100,
+     .max = 24 * HOUR},
     {"data_loss", SETTING_WORD, AT(data_loss), .preset = "salvage", .words = roles_data_loss_words},
     {"kill_hung_mysqld", SETTING_BOOL, AT(kill_hung_mysqld), .preset = "true"},
     {"ping_ips", SETTING_CALL, 0, .call = roles_ping_ips},

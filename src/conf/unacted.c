@@ -46,6 +46,7 @@ static const struct unacted {
     {"roles.*.failover.kill_host", NULL, IN_A_ROLE},
     {"roles.!.failover.on_crash", NULL, OF_WRITER},
     {"roles.!.failover.catch_up_timeout", NULL, OF_WRITER},
+    {"roles.!.failover.salvage_timeout", NULL, OF_WRITER},
     {"roles.!.failover.switchover_budget", NULL, OF_WRITER},
     {"roles.!.failover.kill_hung_mysqld", NULL, OF_WRITER},
 };

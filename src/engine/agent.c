@@ -102,6 +102,8 @@ static void agent_on_start(struct agent *a, const struct agent_event *ev, struct
     a->boot_uptime_s = ev->start.uptime_s;
     if (ev->start.durable)
         a->durable = *ev->start.durable;
+    if (ev->start.record && ev->start.record->died_ms)
+        agent_tail_wanted(a, ev->start.record->died_ms);
     if (!ev->start.record)
         a->quarantine_until = ev->now_ms + agent_out(a);
     agent_adopt(a, ev->now_ms, ev->start.record, p);
@@ -135,7 +137,7 @@ static bool agent_obeys(struct agent *a, int link, uint64_t epoch, const char *m
 static bool agent_order_differs(const struct agent *a, const struct msg_order *o)
 {
     return a->order.follow != o->follow || a->order.source != o->source ||
-           a->order.hold != o->hold || a->order.as_is != o->as_is ||
+           a->order.tail != o->tail || a->order.hold != o->hold || a->order.as_is != o->as_is ||
            strcmp(a->order.reach, o->reach) != 0;
 }
 
@@ -164,8 +166,10 @@ static void agent_on_order(struct agent *a, int64_t now, const struct msg_order 
         a->job_cancelled = true;
         agent_plan_add(p, AA_JOB_CANCEL);
     }
-    if (o->reach[0] && strcmp(o->reach, a->order.reach) != 0)
+    if (o->reach[0] && !o->tail && strcmp(o->reach, a->order.reach) != 0)
         a->drained = false; /* of something else */
+    if (agent_order_differs(a, o))
+        a->salvage_failed = 0;
     a->order = *o;
     a->ordered = true;
     a->job_retry_ms = 0;
@@ -225,7 +229,7 @@ static void agent_on_durable(struct agent *a, struct agent_plan *p)
               (unsigned long long)a->durable.epoch);
 }
 
-static void agent_on_mysqld(struct agent *a, const struct agent_event *ev)
+static void agent_on_mysqld(struct agent *a, const struct agent_event *ev, struct agent_plan *p)
 {
     bool new_pid = ev->mysqld.pid && ev->mysqld.pid != a->pid;
 
@@ -245,6 +249,7 @@ static void agent_on_mysqld(struct agent *a, const struct agent_event *ev)
     }
     if (new_pid)
         a->drained = false;
+    agent_tail_mysqld(a, ev->now_ms, p);
 }
 
 static void agent_on_facts(struct agent *a, int64_t now, const struct agent_facts *f,
@@ -339,13 +344,16 @@ static void agent_event_in(struct agent *a, const struct agent_event *ev, struct
         agent_on_durable(a, p);
         return;
     case AE_MYSQLD:
-        agent_on_mysqld(a, ev);
+        agent_on_mysqld(a, ev, p);
         return;
     case AE_FACTS:
         agent_on_facts(a, ev->now_ms, ev->facts, p);
         return;
     case AE_JOB:
         agent_on_job(a, ev, p);
+        return;
+    case AE_TAIL:
+        agent_on_tail(a, ev, p);
         return;
     case AE_GATE_FAILED:
     case AE_REMOVED:
@@ -395,6 +403,7 @@ void agent_record_of(const struct agent *a, struct agent_record *out)
 {
     memset(out, 0, sizeof *out);
     out->epoch = a->durable.epoch;
+    out->died_ms = a->tail.died_ms;
     for (unsigned i = 0; i < a->conf.slots; i++) {
         const struct agent_slot *s = &a->slot[i];
 
@@ -447,6 +456,10 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->mysqld = a->mysqld;
     out->pid = a->pid;
     memcpy(out->mysqld_why, a->mysqld_why, sizeof out->mysqld_why);
+    out->died = a->tail.died_ms;
+    out->tail = a->tail.state;
+    memcpy(out->tail_why, a->tail.why, sizeof out->tail_why);
+    out->unsalvaged = agent_gave_up_salvage(a);
     out->facts = a->facts_known;
     out->facts_ms = a->facts_known ? now - a->facts_at : 0;
     out->mysql_flavour = a->facts.mysql_flavour;

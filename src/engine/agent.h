@@ -39,12 +39,14 @@ struct agent_conf {
     enum monitor_loss on_monitor_loss;
     bool kill_hung_mysqld;
     int64_t catch_up_ms;
+    int64_t salvage_ms; /* longest that fetching from a dead server's binary log may take */
 };
 
 /* What survives a kill of the agent but not a reboot (kept in /run with the boot id). The shell
  * writes it whenever the plan says so and gives back the newest one at start. */
 struct agent_record {
     uint64_t epoch;
+    int64_t died_ms; /* of struct agent_tail */
     struct {
         bool held;    /* adopted if the lease still runs */
         bool unclean; /* was held or leaving: the server may be writable */
@@ -73,6 +75,7 @@ enum agent_event_kind {
     AE_MYSQLD,       /* the process: up (new pid), dead or dying, unknown */
     AE_FACTS, /* the server was asked; a question put before the last job ended is thrown away */
     AE_JOB,   /* the running job ended */
+    AE_TAIL,  /* the AA_TAIL of that death ended */
     AE_GATE_FAILED, /* the gate or the address could not be set, or only too late */
     AE_REMOVED,     /* somebody else took the address off */
     AE_FOREIGN,     /* another machine was seen to answer for the address */
@@ -80,7 +83,15 @@ enum agent_event_kind {
     AE_JUMP,        /* clocks jumped: this machine was paused or moved */
 };
 
-enum agent_job { JOB_NONE, JOB_READ_ONLY, JOB_DRAIN, JOB_WRITABLE, JOB_FOLLOW, JOB_N };
+enum agent_job {
+    JOB_NONE,
+    JOB_READ_ONLY,
+    JOB_DRAIN,
+    JOB_WRITABLE,
+    JOB_FOLLOW,
+    JOB_SALVAGE, /* apply what is in the binary log of a dead server, up to `reach` */
+    JOB_N
+};
 
 struct agent_facts {
     bool mysql_flavour, read_only, applier;
@@ -124,6 +135,12 @@ struct agent_event {
             const struct agent_facts *facts; /* asked after the job; NULL if it could not be */
         } job;
         struct {
+            int64_t died; /* as the action said */
+            bool ok, mysql_flavour;
+            const char *gtid; /* all there is, to the last complete transaction */
+            const char *why;  /* if not ok: why not, and what to do */
+        } tail;
+        struct {
             int slot;
             bool answered; /* AE_PROBED */
             const char *why;
@@ -149,6 +166,8 @@ enum agent_action_kind {
     AA_HIDE,    /* gate closed, then address off, connections to it destroyed; before until_ms (0:
                    never) first as many connections as go quickly, so that clients hear of it */
     AA_JOB,     /* start a job; AE_JOB when it ended. One at a time. */
+    AA_TAIL, /* once no thread of the dead server can run any more, see what its binary log holds;
+                AE_TAIL. A new one takes the place of the one before. */
     AA_JOB_CANCEL,  /* end the running job now; AE_JOB follows, not ok */
     AA_KILL_MYSQLD, /* SIGKILL the watched process */
     AA_SAY,         /* tell the operator */
@@ -159,10 +178,11 @@ struct agent_action {
     int link, host, slot;
     int64_t until_ms;
     enum agent_job job;
-    int source;   /* JOB_FOLLOW */
+    int source;   /* JOB_FOLLOW, JOB_SALVAGE */
+    int64_t died; /* AA_TAIL */
     bool planned; /* JOB_READ_ONLY: clients may still be told; replication's connections live on */
     int64_t limit_ms;  /* of the job */
-    const char *reach; /* JOB_DRAIN; "" none; lives until the next step */
+    const char *reach; /* JOB_DRAIN, JOB_SALVAGE; "" none; lives until the next step */
     bool as_is;        /* JOB_DRAIN: an applier that broke is not waited for */
     bool loud;         /* AA_SAY: a warning */
     struct msg_ask ask;
@@ -191,6 +211,15 @@ struct agent_slot {
     hostset members;
     int64_t round; /* of the promises being collected */
     hostset round_yes;
+};
+
+/* The server died while this host held the writable slot, or was leaving it: its binary log may
+ * hold what nobody else has. Forgotten as soon as a new server is up. */
+struct agent_tail {
+    int64_t died_ms; /* 0: nothing of the kind */
+    enum tail state; /* READY: facts.gtid is what there is */
+    bool asked;      /* AA_TAIL was said in this life */
+    char why[WHY_LEN];
 };
 
 struct agent {
@@ -225,6 +254,9 @@ struct agent {
     bool killed;              /* mysqld was sent SIGKILL for this fence */
     int64_t quarantine_until; /* may have forgotten promises of an earlier life */
     uint64_t followed;        /* order whose FOLLOW job is done */
+    uint64_t salvaged;        /* order whose SALVAGE job is done */
+    unsigned salvage_failed;  /* tries in a row for the present order */
+    struct agent_tail tail;
     int64_t reported_ms;
     bool report_due;
     char problem[PROBLEM_LEN];
@@ -238,6 +270,12 @@ int64_t agent_deadline(const struct agent *a);
 void agent_record_of(const struct agent *a, struct agent_record *out);
 void agent_report_of(const struct agent *a, int64_t now_ms, struct msg_report *out);
 void agent_lease_of(const struct agent *a, int64_t now_ms, struct msg_lease *out);
+/* A server that died as the writer is not started again before its binary log was read and the
+ * others have what they lack, or the monitor says that nobody waits for it. */
+static inline bool agent_start_held(const struct agent *a)
+{
+    return a->tail.died_ms && a->order.may_start != a->tail.died_ms;
+}
 /* Before the loop answers anybody: nothing is shown any more that is not under a running lease, and
  * a server that may be writable was made read-only or could not be reached. */
 bool agent_may_listen(const struct agent *a);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * What agent.c (events), agent_lease.c (leases, promises) and agent_work.c (jobs) say to each
- * other. */
+ * What agent.c (events), agent_lease.c (leases, promises), agent_work.c (jobs) and agent_tail.c (a
+ * dead server's binary log) say to each other. */
 #pragma once
 
 #include "base/check.h"
@@ -40,6 +40,12 @@ void agent_on_promise(struct agent *a, int64_t now, int host, const struct msg_p
 void agent_ask_leases(struct agent *a, int64_t now, struct agent_plan *p);
 void agent_ask_promises(struct agent *a, int64_t now, struct agent_plan *p);
 int64_t agent_lease_deadline(const struct agent *a);
+
+/* agent_tail.c */
+void agent_tail_wanted(struct agent *a, int64_t died_ms);
+void agent_tail_mysqld(struct agent *a, int64_t now, struct agent_plan *p); /* it changed */
+void agent_on_tail(struct agent *a, const struct agent_event *ev, struct agent_plan *p);
+bool agent_gave_up_salvage(const struct agent *a);
 
 /* agent_work.c */
 void agent_take(struct agent *a, int64_t now, int slot, struct agent_plan *p);

@@ -120,12 +120,14 @@ static void agent_start_job(struct agent *a, enum agent_job job, int64_t limit_m
     a->job_serial = a->order.serial;
     act->job = job;
     act->limit_ms = limit_ms;
-    if (job == JOB_FOLLOW) {
+    if (job == JOB_FOLLOW || job == JOB_SALVAGE) {
         act->source = a->order.source;
         a->drained = false;
     }
-    if (job == JOB_DRAIN) {
-        snprintf(a->reach, sizeof a->reach, "%s", a->order.reach);
+    if (job == JOB_DRAIN || job == JOB_SALVAGE) {
+        bool now = job == JOB_SALVAGE || !a->order.tail; /* else it is not to be had that way */
+
+        snprintf(a->reach, sizeof a->reach, "%s", now ? a->order.reach : "");
         act->reach = a->reach;
         act->as_is = a->order.as_is;
     }
@@ -148,6 +150,7 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
     a->report_due = true;
     if (!ev->job.ok || cancelled) {
         a->job_retry_ms = ev->now_ms + (job == JOB_READ_ONLY ? RETRY_FENCE_MS : RETRY_MS);
+        a->salvage_failed += job == JOB_SALVAGE && !cancelled;
         if (cancelled)
             a->job_retry_ms = 0;
         else
@@ -160,10 +163,13 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
         a->must_fence = a->must_kill = false;
         agent_say(p, false, "the server is read-only");
     }
-    if (job == JOB_DRAIN && a->facts_known && a->facts.receiver == RECEIVER_NO)
+    if ((job == JOB_DRAIN || job == JOB_SALVAGE) && a->facts_known &&
+        a->facts.receiver == RECEIVER_NO)
         a->drained = true;
     if (job == JOB_FOLLOW)
         a->followed = a->job_serial;
+    if (job == JOB_SALVAGE)
+        a->salvaged = a->job_serial;
 }
 
 static void agent_kill_if_hung(struct agent *a, int64_t now, struct agent_plan *p)
@@ -182,6 +188,8 @@ static bool agent_follow_true(const struct agent *a)
     case FOLLOW_NONE:
         return a->drained;
     case FOLLOW_SOURCE:
+        if (a->order.tail)
+            return a->salvaged == a->order.serial;
         return a->followed == a->order.serial ||
                (a->facts.source == a->order.source && a->facts.receiver == RECEIVER_YES &&
                 a->facts.applier);
@@ -206,6 +214,11 @@ static enum agent_job agent_next_job(const struct agent *a, int64_t now, int w)
         return JOB_DRAIN;
     if (s && s->hold == HOLD_WANTED && agent_lease_runs(s, now) && a->facts.read_only)
         return JOB_WRITABLE;
+    if (a->order.follow == FOLLOW_SOURCE && a->order.tail) {
+        if (agent_follow_true(a) || agent_gave_up_salvage(a))
+            return JOB_NONE;
+        return a->drained ? JOB_SALVAGE : JOB_DRAIN;
+    }
     if (a->order.follow == FOLLOW_SOURCE && !agent_follow_true(a))
         return a->drained || a->facts.source == a->order.source ? JOB_FOLLOW : JOB_DRAIN;
     return JOB_NONE;
@@ -213,9 +226,11 @@ static enum agent_job agent_next_job(const struct agent *a, int64_t now, int w)
 
 static void agent_next(struct agent *a, int64_t now, int w, struct agent_plan *p)
 {
-    static const int64_t limit[JOB_N] = {[JOB_READ_ONLY] = OBEY_MS,
-                                         [JOB_WRITABLE] = WRITABLE_LIMIT_MS,
-                                         [JOB_FOLLOW] = FOLLOW_LIMIT_MS};
+    const int64_t limit[JOB_N] = {
+        [JOB_READ_ONLY] = OBEY_MS,          [JOB_DRAIN] = a->conf.catch_up_ms,
+        [JOB_WRITABLE] = WRITABLE_LIMIT_MS, [JOB_FOLLOW] = FOLLOW_LIMIT_MS,
+        [JOB_SALVAGE] = a->conf.salvage_ms,
+    };
     enum agent_job next = agent_next_job(a, now, w);
 
     if (a->job != JOB_NONE) {
@@ -227,7 +242,7 @@ static void agent_next(struct agent *a, int64_t now, int w, struct agent_plan *p
     }
     if (next == JOB_NONE || a->mysqld != MYSQLD_UP || now < a->job_retry_ms)
         return;
-    agent_start_job(a, next, next == JOB_DRAIN ? a->conf.catch_up_ms : limit[next], p);
+    agent_start_job(a, next, limit[next], p);
     if (next == JOB_READ_ONLY)
         p->at[p->n - 1].planned = w >= 0 && a->slot[w].planned;
 }

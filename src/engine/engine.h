@@ -36,6 +36,10 @@ extern const char *const mode_names[MODE_N]; /* "active" ... */
  * that have them now (as long as they are alive), nobody. */
 enum last_resort { RESORT_WRITER, RESORT_KEEP, RESORT_NONE };
 
+/* What the last writer may have that can't be had from it: go on and tell it, stop and ask, or
+ * don't even look. */
+enum data_loss { LOSS_SALVAGE, LOSS_NEVER, LOSS_ALLOW };
+
 struct engine_conf {
     struct names names;
     char monitor[NAME_LEN]; /* this monitor's name */
@@ -64,6 +68,8 @@ struct engine_conf {
     int64_t flap_duration_ms;
     int64_t wait_for_other_master_ms;
     int64_t catch_up_ms;
+    int64_t salvage_ms; /* for what a dead writer's binary log holds */
+    enum data_loss data_loss;
     int64_t switchover_budget_ms;
     bool careful_startup;
     enum gate_kind gate_unheard; /* assumed of a host not heard yet */

@@ -108,6 +108,8 @@ static void copy_agent(struct foresee *f, int host)
     a->mysqld = r->mysqld;
     a->pid = r->pid;
     memcpy(a->mysqld_why, r->mysqld_why, sizeof a->mysqld_why);
+    a->tail = (struct agent_tail){.died_ms = r->died, .state = r->tail, .asked = r->died != 0};
+    memcpy(a->tail.why, r->tail_why, sizeof a->tail.why);
     a->facts_known = r->facts;
     a->facts_at = h->report_at - r->facts_ms;
     copy_facts(r, &a->facts);
@@ -154,6 +156,7 @@ static void copy_server(struct foresee *f, int host)
         copy_unheard(f, host);
         return;
     }
+    v->unreadable = r->tail == TAIL_FAILED;
     v->read_only = r->read_only;
     v->mysql_flavour = r->mysql_flavour;
     v->source = r->source;

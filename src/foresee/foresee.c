@@ -123,6 +123,7 @@ static void foresee_do(struct foresee *f, const struct foresee_due *d)
     case DUE_DURABLE:
     case DUE_MYSQLD:
     case DUE_PROBED:
+    case DUE_TAIL:
         host_on_due(f, d);
         break;
     case DUE_JOB:

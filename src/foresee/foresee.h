@@ -61,6 +61,7 @@ typedef bool (*foresee_stop_fn)(void *owner);
 /* A model of mysqld: texts of GTIDs, no rows. */
 struct foresee_server {
     bool up, hung, read_only, receive, apply, connected, broken, mysql_flavour;
+    bool unreadable;                   /* its binary log, by an agent */
     int64_t hung_at, lost_at, back_at; /* receiver: source not reached since; connects again */
     int64_t pid, lag_ms;               /* lag_ms: the applier stays that far behind; 0 not */
     int source;                        /* -1 none */

@@ -43,6 +43,7 @@ void host_conf(const struct foresee *f, int h, struct agent_conf *out)
     out->on_monitor_loss = f->conf.on_monitor_loss;
     out->kill_hung_mysqld = f->conf.kill_hung_mysqld;
     out->catch_up_ms = c->catch_up_ms;
+    out->salvage_ms = c->salvage_ms;
 }
 
 /* ---- addresses ---- */
@@ -209,6 +210,9 @@ static void host_perform(struct foresee *f, int h, const struct agent_action *ac
     case AA_JOB:
         server_job_start(f, h, act);
         return;
+    case AA_TAIL:
+        foresee_push(f, f->conf.job_ms, DUE_TAIL, h, 0, (int32_t)x->a.start_id);
+        return;
     case AA_JOB_CANCEL:
         server_job_cancel(f, h);
         return;
@@ -332,6 +336,22 @@ static void host_probed(struct foresee *f, int h, int slot)
     host_feed(f, h, &ev);
 }
 
+static void host_read_tail(struct foresee *f, int h)
+{
+    struct agent_facts facts;
+    struct agent_event ev = {.kind = AE_TAIL};
+
+    if (f->node[h].server.up)
+        return;
+    server_facts(f, h, &facts);
+    ev.tail.died = f->node[h].a.tail.died_ms;
+    ev.tail.ok = !f->node[h].server.unreadable;
+    ev.tail.mysql_flavour = facts.mysql_flavour;
+    ev.tail.gtid = facts.gtid;
+    ev.tail.why = "it is encrypted";
+    host_feed(f, h, &ev);
+}
+
 void host_on_due(struct foresee *f, const struct foresee_due *d)
 {
     struct foresee_node *x = &f->node[d->a];
@@ -355,6 +375,10 @@ void host_on_due(struct foresee *f, const struct foresee_due *d)
         return;
     case DUE_MYSQLD:
         host_saw_mysqld(f, d->a);
+        return;
+    case DUE_TAIL:
+        if (same && !x->frozen)
+            host_read_tail(f, d->a);
         return;
     default:
         if (same && !x->frozen)

@@ -218,6 +218,23 @@ static bool follow_is_done(struct foresee *f, int h, struct foresee_job *j)
     return true;
 }
 
+/* Through the other's agent, which has read the binary log of its dead server. */
+static bool salvage_is_done(struct foresee *f, int h, struct foresee_job *j)
+{
+    struct foresee_server *v = &f->node[h].server;
+    struct foresee_node *from = &f->node[j->source];
+
+    if (!node_runs(from) || !wire_path(f, h, j->source) || from->a.tail.state != TAIL_READY)
+        return false;
+    (void)server_merge(v, v->have, from->server.have);
+    (void)server_merge(v, v->have, from->server.extra);
+    memcpy(v->relay, v->have, sizeof v->relay);
+    v->receive = v->apply = v->connected = false;
+    foresee_say(f, TELL_SERVER, h, "%s: has applied what %s's binary log holds", foresee_host(f, h),
+                foresee_host(f, j->source));
+    return true;
+}
+
 static bool job_is_done(struct foresee *f, int h, struct foresee_job *j)
 {
     struct foresee_server *v = &f->node[h].server;
@@ -227,6 +244,8 @@ static bool job_is_done(struct foresee *f, int h, struct foresee_job *j)
         return drain_is_done(f, h, j);
     case JOB_FOLLOW:
         return follow_is_done(f, h, j);
+    case JOB_SALVAGE:
+        return salvage_is_done(f, h, j);
     default:
         if (v->read_only != (j->job == JOB_READ_ONLY))
             foresee_say(f, TELL_SERVER, h, "%s: read_only is %s", foresee_host(f, h),
@@ -241,7 +260,9 @@ void server_job_on_due(struct foresee *f, int h, int32_t id)
     static const char *const name[JOB_N] = {[JOB_READ_ONLY] = "making the server read-only",
                                             [JOB_DRAIN] = "applying what was received",
                                             [JOB_WRITABLE] = "opening the server for writes",
-                                            [JOB_FOLLOW] = "following another server"};
+                                            [JOB_FOLLOW] = "following another server",
+                                            [JOB_SALVAGE] = "fetching from a dead server's "
+                                                            "binary log"};
     struct foresee_job *j = &f->node[h].job;
     char why[WHY_LEN];
 

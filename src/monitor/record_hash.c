@@ -38,6 +38,8 @@ static void add_order(uint64_t *h, const struct msg_order *o)
     ADD(h, o->hold);
     ADD(h, o->follow);
     ADD(h, o->source);
+    ADD(h, o->tail);
+    ADD(h, o->may_start);
     ADD(h, o->fence);
     ADD(h, o->as_is);
     ADD(h, o->probe);
@@ -119,6 +121,8 @@ static void add_host(uint64_t *h, const struct host *x)
     ADD(h, x->report_at);
     ADD(h, x->report.start_id);
     ADD(h, x->dead_since);
+    ADD(h, x->report.died);
+    ADD(h, x->report.tail);
     ADD(h, x->returning);
     ADD(h, x->kill);
     ADD(h, x->clean);
@@ -210,6 +214,7 @@ uint64_t record_hash_layout(void)
         offsetof(struct slot, reach),
         offsetof(struct slot, host),
         offsetof(struct msg_report, slot),
+        offsetof(struct msg_report, died),
         offsetof(struct msg_report, gtid),
         offsetof(struct msg_report, problem),
         EVENT_LEN,

@@ -81,6 +81,11 @@ static void setup_failover(struct cluster *c, struct engine_conf *ec)
         [CONF_MODE_PASSIVE] = MODE_PASSIVE,
         [CONF_MODE_WAIT] = MODE_WAIT,
     };
+    static const enum data_loss data_loss[] = {
+        [CONF_DATA_NEVER] = LOSS_NEVER,
+        [CONF_DATA_SALVAGE] = LOSS_SALVAGE,
+        [CONF_DATA_ALLOW] = LOSS_ALLOW,
+    };
     const struct conf_failover *all = &c->conf->failover;
     const struct conf_failover *writer = setup_writer(c->conf);
 
@@ -96,6 +101,8 @@ static void setup_failover(struct cluster *c, struct engine_conf *ec)
     ec->careful_startup = all->careful_startup;
     ec->on_crash_ms = writer->on_crash_ms;
     ec->catch_up_ms = writer->catch_up_timeout_ms;
+    ec->salvage_ms = writer->salvage_timeout_ms;
+    ec->data_loss = data_loss[writer->data_loss];
     ec->switchover_budget_ms = writer->switchover_budget_ms;
 }
 

@@ -82,6 +82,12 @@ static const char *const mysqld_words[MYSQLD_N] = {
     [MYSQLD_UP] = "up",
     [MYSQLD_DEAD] = "dead",
 };
+static const char *const tail_words[TAIL_N] = {
+    [TAIL_NONE] = "none",
+    [TAIL_READING] = "reading",
+    [TAIL_READY] = "ready",
+    [TAIL_FAILED] = "failed",
+};
 static const char *const gate_words[GATE_N] = {
     [GATE_NFT] = "nft",
     [GATE_LIFETIME] = "lifetime",
@@ -118,8 +124,9 @@ static const struct field refusal_fields[] = {U64(epoch), TEXT(monitor), {0}};
 static const struct field order_fields[] = {
     U64(epoch),    TEXT(monitor), U64(serial),
     U64(start_id), SLOTSET(hold), ENUM(follow, follow_words),
-    HOST(source),  BOOL(fence),   BOOL(as_is),
-    BOOL(probe),   TEXT(reach),   {0},
+    HOST(source),  BOOL(tail),    MS(may_start),
+    BOOL(fence),   BOOL(as_is),   BOOL(probe),
+    TEXT(reach),   {0},
 };
 #undef THIS
 
@@ -168,6 +175,10 @@ static const struct field report_fields[] = {
     ENUM(mysqld, mysqld_words),
     MS(pid),
     TEXT(mysqld_why),
+    MS(died),
+    ENUM(tail, tail_words),
+    TEXT(tail_why),
+    BOOL(unsalvaged),
     BOOL(facts),
     MS(facts_ms),
     BOOL(mysql_flavour),

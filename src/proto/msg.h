@@ -50,6 +50,8 @@ enum speaker { SPEAKER_MONITOR, SPEAKER_AGENT, SPEAKER_CTL, SPEAKER_N };
 enum following { FOLLOW_KEEP, FOLLOW_NONE, FOLLOW_SOURCE, FOLLOW_N };
 enum hold { HOLD_NONE, HOLD_WANTED, HOLD_HELD, HOLD_LEAVING, HOLD_N };
 enum mysqld { MYSQLD_UNKNOWN, MYSQLD_UP, MYSQLD_DEAD, MYSQLD_N };
+/* The binary log of a dead server that held the writable slot, as its agent reads it. */
+enum tail { TAIL_NONE, TAIL_READING, TAIL_READY, TAIL_FAILED, TAIL_N };
 enum gate_kind { GATE_NFT, GATE_LIFETIME, GATE_N };
 enum receiver { RECEIVER_NO, RECEIVER_CONNECTING, RECEIVER_YES, RECEIVER_N };
 
@@ -83,7 +85,11 @@ struct msg_order {
     slotset hold;      /* these, and no others */
     enum following follow;
     int source; /* host, with FOLLOW_SOURCE; else -1 */
-    bool fence; /* what is not held any more is let go at once, not in good order */
+    bool tail;  /* the server of `source` is dead: fetch up to `reach` from its binary log, which
+                   its agent hands over */
+    int64_t may_start; /* the death (`died` of its report) after which this host's server may be
+                          started again; 0 none */
+    bool fence;        /* what is not held any more is let go at once, not in good order */
     bool as_is; /* what was received and can't be applied is given up: the operator's force */
     bool probe; /* ask the network whether somebody still answers before an address is shown */
     char reach[GTID_LEN]; /* have applied this before writes open; "" nothing in particular */
@@ -145,12 +151,18 @@ struct msg_report {
     int64_t pid;
     char mysqld_why[WHY_LEN]; /* the proof, with MYSQLD_DEAD: "mysqld (pid 123) is exiting" */
 
+    int64_t died;   /* names the death of a server that held the writable slot: its moment; 0 none,
+                       or a new one is up */
+    enum tail tail; /* of that server: READY: `gtid` is all that its binary log holds */
+    char tail_why[WHY_LEN]; /* TAIL_FAILED: why it cannot be read */
+    bool unsalvaged;        /* fetching from a tail was ordered and failed for good */
+
     bool facts;         /* the server was asked since it started; the rest means something */
     int64_t facts_ms;   /* how long ago it was asked last */
     bool mysql_flavour; /* else MariaDB: how to read gtid */
     bool read_only;
-    char gtid[GTID_LEN]; /* everything executed: MariaDB per domain and server, MySQL gtid_executed
-                          */
+    char gtid[GTID_LEN]; /* everything executed (or, see `tail`, logged): MariaDB per domain and
+                            server, MySQL gtid_executed */
     char source_host[ADDR_LEN]; /* "" no source configured */
     unsigned source_port;
     int source; /* the host that is; -1 none or a stranger */

@@ -68,6 +68,7 @@ static void judge_one(const struct agent_action *a)
     case AA_PERSIST:
     case AA_RECORD:
     case AA_REPORT:
+    case AA_TAIL:
     case AA_JOB_CANCEL:
     case AA_KILL_MYSQLD:
         return;
@@ -186,6 +187,7 @@ static void start(void)
     c.lease_ms = LEASE;
     c.kill_hung_mysqld = true;
     c.catch_up_ms = 30000;
+    c.salvage_ms = 30000;
     agent_init(&fresh, &c);
     ev.start.start_id = START_ID;
     ev.start.record = &r;
@@ -239,6 +241,7 @@ static void world_job(const struct agent_action *a)
         facts.read_only = true;
         break;
     case JOB_DRAIN:
+    case JOB_SALVAGE:
         facts.receiver = RECEIVER_NO;
         facts.applier = false;
         break;

@@ -11,6 +11,7 @@
 enum {
     TRAP = 1000,
     CATCH_UP = 30000,
+    SALVAGE = 30000,
     SINCE = 200000,
     RECENT = 10000,
     LONG_SINCE = 4000000,
@@ -60,6 +61,7 @@ void world_start(void)
     c.max_backlog_ms = 60000;
     c.lease_ms = LEASE;
     c.catch_up_ms = CATCH_UP;
+    c.salvage_ms = SALVAGE;
     c.switchover_budget_ms = 5000;
     c.flap_count = 3;
     c.flap_duration_ms = 3600000;

@@ -6,7 +6,8 @@
 set -eu
 root=${HAMM_MYSQL_ROOT:-/var/cache/hamm-test/mysql}
 if [ ! -x "$root/usr/sbin/mysqld" ]; then
-    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m1 '/debian$' || true)
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' |
+        grep -m1 '/debian$' || true)
     [ -n "$mirror" ] || mirror=http://deb.debian.org/debian
     new=$root.new
     log=$(mktemp)

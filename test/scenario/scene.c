@@ -313,6 +313,7 @@ static void scene_defaults(struct scene *s)
     c.flap_duration_ms = 3600000;
     c.wait_for_other_master_ms = 120000;
     c.catch_up_ms = 30000;
+    c.salvage_ms = 30000;
     c.switchover_budget_ms = 5000;
     c.careful_startup = true;
     foresee_conf_of(&s->conf, &c);

@@ -41,6 +41,7 @@ void agents_conf(struct sim *s)
         c->on_monitor_loss = s->c.loss == SIM_FENCE ? LOSS_FENCE : LOSS_PROMISE;
         c->kill_hung_mysqld = true;
         c->catch_up_ms = 10000;
+        c->salvage_ms = SALVAGE_MS;
     }
 }
 
@@ -167,6 +168,9 @@ static void agent_perform(struct sim *s, int h, const struct agent_action *act)
         return;
     case AA_JOB:
         job_begin(s, h, act);
+        return;
+    case AA_TAIL:
+        server_read_tail(s, h, act->died);
         return;
     case AA_JOB_CANCEL:
         job_cancel(s, h);
@@ -308,6 +312,14 @@ void agent_handle(struct sim *s, int h, const struct input *in)
             return; /* asked before the last job ended */
         ev.kind = AE_FACTS;
         ev.facts = in->facts;
+        break;
+    case IN_TAIL:
+        ev.kind = AE_TAIL;
+        ev.tail.died = (int64_t)in->n;
+        ev.tail.ok = in->ok;
+        ev.tail.mysql_flavour = s->c.mysql;
+        ev.tail.gtid = in->ok ? in->facts->gtid : "";
+        ev.tail.why = "it is encrypted";
         break;
     case IN_PROBED:
         ev.kind = AE_PROBED;

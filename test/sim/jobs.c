@@ -59,6 +59,7 @@ static void job_effect(struct sim *s, int h, const struct job *j)
         v->read_only = false;
         break;
     case JOB_DRAIN:
+    case JOB_SALVAGE:
         v->io_on = v->sql_on = false;
         break;
     case JOB_FOLLOW:
@@ -72,6 +73,21 @@ static void job_effect(struct sim *s, int h, const struct job *j)
     }
 }
 
+/* From the binary log of a dead server, through its agent. */
+static bool job_salvages(struct sim *s, int h, const struct job *j)
+{
+    struct server *v = &s->host[h].server, *from = &s->host[j->source].server;
+
+    if (from->up || !s->proc[j->source].alive || s->proc[j->source].frozen ||
+        s->proc[j->source].paused || !net_path(s, h, j->source) || !net_path(s, j->source, h))
+        return false;
+    for (int i = 0; i < HOSTS; i++)
+        if (from->have[i] > v->relay[i])
+            v->relay[i] = from->have[i];
+    server_apply(s, h);
+    return true;
+}
+
 static bool job_is_done(struct sim *s, int h, const struct job *j)
 {
     struct server *v = &s->host[h].server;
@@ -81,6 +97,8 @@ static bool job_is_done(struct sim *s, int h, const struct job *j)
     if (j->job == JOB_FOLLOW)
         return net_path(s, h, j->source) && net_path(s, j->source, h) &&
                server_answers(s, j->source);
+    if (j->job == JOB_SALVAGE)
+        return job_salvages(s, h, j);
     if (j->job != JOB_DRAIN)
         return true;
     if (!vector_in(j->reach, v->have, v->relay)) {

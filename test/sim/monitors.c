@@ -62,6 +62,7 @@ void monitors_conf(struct sim *s)
         c->flap_duration_ms = 3600 * 1000;
         c->wait_for_other_master_ms = 120000;
         c->catch_up_ms = 10000;
+        c->salvage_ms = SALVAGE_MS;
         c->switchover_budget_ms = 5000;
         c->careful_startup = true;
         c->gate_unheard = s->c.gate;

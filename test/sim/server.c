@@ -154,6 +154,19 @@ const struct agent_facts *server_facts(struct sim *s, int h)
     return f;
 }
 
+void server_read_tail(struct sim *s, int h, int64_t died)
+{
+    struct input *in = input_new(IN_TAIL);
+    int64_t us = sim_chance(s, 800) ? sim_between(s, MS, 30 * MS) : sim_between(s, MS, 3000 * MS);
+
+    in->n = (uint64_t)died;
+    in->ok = !s->host[h].server.up && !s->host[h].server.unreadable;
+    in->facts = malloc(sizeof *in->facts);
+    CHECK(in->facts);
+    *in->facts = *server_facts(s, h);
+    proc_input_in(s, us, h, in);
+}
+
 void server_ask(struct sim *s, int h)
 {
     struct input *in;

@@ -33,6 +33,7 @@ enum {
     STORY_LINES = 80,
     STORY_LEN = 480,
     NAMES_LEN = 96,
+    SALVAGE_MS = 8000, /* salvage_timeout */
     MS = 1000,
     SECOND = 1000 * MS,
 };
@@ -117,6 +118,7 @@ struct input {
         IN_MYSQLD,  /* state, n: pid */
         IN_FACTS,   /* facts, n: jobs ended when it was asked */
         IN_JOB,     /* n: id, ok, facts */
+        IN_TAIL,    /* n: died, ok, facts: gtid */
         IN_PROBED,  /* slot, ok: somebody answered */
         IN_SLOT,    /* slot, state: AE_REMOVED, AE_FOREIGN, AE_GATE_FAILED */
         IN_JUMP,    /* n: ms */
@@ -171,6 +173,7 @@ struct server {
     int64_t stall_until;   /* applier slow */
     int64_t late_writable; /* a read_only=0 nobody waits for any more comes into
                               force then; 0 */
+    bool unreadable;       /* its binary log, once it is dead */
     bool told;             /* facts.gtid is of what it has */
     struct agent_facts facts;
 };
@@ -310,6 +313,7 @@ void packet_free(struct packet *p);
 /* server.c */
 void server_start(struct sim *s, int h, bool read_only);
 void server_kill(struct sim *s, int h);
+void server_read_tail(struct sim *s, int h, int64_t died); /* of the dead one */
 void server_loops(struct sim *s);
 void server_ask(struct sim *s, int h); /* facts, now */
 const struct agent_facts *server_facts(struct sim *s, int h);

@@ -60,7 +60,7 @@ static const char *const slots_now[] = {"writer", "reader/10.77.0.103", NULL};
 
 static struct agent_record record_now(void)
 {
-    struct agent_record r = {.epoch = 12};
+    struct agent_record r = {.epoch = 12, .died_ms = 98765};
 
     r.slot[0].held = r.slot[0].unclean = true;
     r.slot[0].serial = 5;
@@ -83,6 +83,7 @@ static void record_there_and_back(void **state)
     (void)state;
     assert_int_equal(agentd_record_decode(&back, &n, data, len), 0);
     assert_int_equal(back.epoch, 12);
+    assert_int_equal(back.died_ms, 98765);
     assert_true(back.slot[0].held && back.slot[0].unclean);
     assert_int_equal(back.slot[0].serial, 5);
     assert_int_equal(back.slot[0].ended, 4);

@@ -98,6 +98,7 @@ static void defaults_of_checks_and_failover(void **state)
     assert_int_equal(f->wait_for_other_master_ms, 120000);
     assert_true(f->careful_startup);
     assert_int_equal(f->catch_up_timeout_ms, 30000);
+    assert_int_equal(f->salvage_timeout_ms, 30000);
     assert_int_equal(f->switchover_budget_ms, 5000);
     assert_int_equal(f->data_loss, CONF_DATA_SALVAGE);
     assert_true(f->kill_hung_mysqld);

@@ -55,7 +55,8 @@ static inline void start(const struct agent_record *record, const struct agent_d
                            .gate = GATE_NFT,
                            .on_monitor_loss = on_loss,
                            .kill_hung_mysqld = true,
-                           .catch_up_ms = 30000};
+                           .catch_up_ms = 30000,
+                           .salvage_ms = 30000};
 
     snprintf(c.slot[0].name, SLOT_LEN, "writer");
     snprintf(c.slot[1].name, SLOT_LEN, "reader/1");

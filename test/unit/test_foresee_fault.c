@@ -46,6 +46,7 @@ static int setup(void **state)
     conf.flap_duration_ms = 3600000;
     conf.auto_set_online_ms = 3000;
     conf.catch_up_ms = 30000;
+    conf.salvage_ms = 30000;
     conf.switchover_budget_ms = 5000;
     conf.careful_startup = true;
     return 0;

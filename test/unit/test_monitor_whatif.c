@@ -57,6 +57,7 @@ static void a_cluster_of(unsigned hosts)
     c->max_backlog_ms = 60000;
     c->lease_ms = 2000;
     c->catch_up_ms = 30000;
+    c->salvage_ms = 30000;
     c->switchover_budget_ms = 5000;
     foresee_conf_of(&conf, c);
     foresee_settled(world, &conf, source, NULL, NULL);

@@ -96,7 +96,8 @@ static void order(void **state)
     msg.order.follow = FOLLOW_SOURCE;
     msg.order.source = 63;
     msg.order.serial = 7ull << 32 | 5;
-    msg.order.fence = msg.order.as_is = msg.order.probe = true;
+    msg.order.may_start = MSG_MS_MAX;
+    msg.order.tail = msg.order.fence = msg.order.as_is = msg.order.probe = true;
     FILL(msg.order.reach);
     there_and_back(&full);
 }
@@ -150,6 +151,10 @@ static void report(void **state)
     r->source = 63;
     r->heard_ms = -1;
     FILL(r->obeys);
+    r->died = MSG_MS_MAX;
+    r->tail = TAIL_FAILED;
+    r->unsalvaged = true;
+    FILL(r->tail_why);
     FILL(r->mysqld_why);
     FILL(r->gtid);
     FILL(r->source_host);
@@ -201,10 +206,10 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_hello), 160);
     assert_int_equal(sizeof(struct msg_beat), 64);
     assert_int_equal(sizeof(struct msg_refusal), 64);
-    assert_int_equal(sizeof(struct msg_order), 4200);
+    assert_int_equal(sizeof(struct msg_order), 4216);
     assert_int_equal(sizeof(struct msg_grant), 2136);
     assert_int_equal(sizeof(struct msg_lease), 1568);
-    assert_int_equal(sizeof(struct msg_report), 8688);
+    assert_int_equal(sizeof(struct msg_report), 8952);
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
     assert_int_equal(sizeof(struct msg_command), 4112);
@@ -236,8 +241,8 @@ static void refused(const char *text, const char *sentence)
 #define LEASE(slots) "{\"t\":\"lease\",\"epoch\":1,\"start_id\":2,\"sent_ms\":3,\"slot\":" slots "}"
 #define ORDER(follow, source)                                                                      \
     "{\"t\":\"order\",\"epoch\":1,\"monitor\":\"m\",\"serial\":1,\"start_id\":1,\"hold\":[],"      \
-    "\"follow\":" follow ",\"source\":" source                                                     \
-    ",\"fence\":false,\"as_is\":false,\"probe\":false,\"reach\":\"\"}"
+    "\"follow\":" follow ",\"source\":" source ",\"tail\":false,\"may_start\":0,\"fence\":false,"  \
+    "\"as_is\":false,\"probe\":false,\"reach\":\"\"}"
 #define SLOT(name) "{\"slot\":\"" name "\",\"serial\":1,\"electorate\":1}"
 
 static void what_is_wrong_is_named(void **state)

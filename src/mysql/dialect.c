@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "gtid/gtid.h"
+#include "mysql/filters.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -19,6 +20,18 @@
  * server was stopped comes too late, and changes nothing. */
 #define READ_ONLY_OFF "SET GLOBAL read_only=IF(UNIX_TIMESTAMP(NOW(6))<%s,0,@@global.read_only)"
 
+#define SEMI_SYNC(schema)                                                                          \
+    "SELECT variable_name AS name, variable_value AS value FROM " schema ".global_variables"       \
+    " WHERE variable_name LIKE 'rpl_semi_sync%' UNION ALL SELECT variable_name, variable_value"    \
+    " FROM " schema ".global_status WHERE variable_name LIKE 'rpl_semi_sync%'"
+/* MariaDB shows its filters also while it follows nobody. */
+#define MARIADB_FILTERS                                                                            \
+    " @@global.replicate_do_db AS Replicate_Do_DB, @@global.replicate_ignore_db AS"                \
+    " Replicate_Ignore_DB, @@global.replicate_do_table AS Replicate_Do_Table,"                     \
+    " @@global.replicate_ignore_table AS Replicate_Ignore_Table,"                                  \
+    " @@global.replicate_wild_do_table AS Replicate_Wild_Do_Table,"                                \
+    " @@global.replicate_wild_ignore_table AS Replicate_Wild_Ignore_Table,"
+
 static const struct dialect mariadb = {
     .name = "MariaDB",
     .mariadb = true,
@@ -27,12 +40,14 @@ static const struct dialect mariadb = {
             [STMT_FACTS] = "SELECT @@version AS version, @@server_id AS server_id,"
                            " '' AS server_uuid, @@global.read_only AS read_only,"
                            " 0 AS super_read_only, @@log_bin AS log_bin, 1 AS gtid_on,"
-                           " @@pid_file AS pid_file, @@datadir AS datadir,"
+                           " @@pid_file AS pid_file, @@datadir AS datadir," MARIADB_FILTERS
                            " @@global.gtid_binlog_state AS gtid_state,"
                            " @@global.gtid_slave_pos AS gtid_slave_pos,"
                            " @@global.gtid_binlog_pos AS gtid_binlog_pos",
-            [STMT_REPL_STATUS] = "SHOW SLAVE STATUS",
+            [STMT_REPL_STATUS] = "SHOW ALL SLAVES STATUS", /* with the heartbeat's period */
             [STMT_COORDINATES] = "SHOW MASTER STATUS",
+            [STMT_FOLLOWED] = "SELECT @@global.slave_net_timeout AS net_timeout",
+            [STMT_SEMI_SYNC] = SEMI_SYNC("information_schema"),
             [STMT_STOP_BOTH] = "STOP SLAVE",
             [STMT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
             [STMT_START_BOTH] = "START SLAVE",
@@ -45,16 +60,22 @@ static const struct dialect mariadb = {
         },
 };
 
-#define MYSQL_TEXTS(coordinates)                                                                   \
+#define MYSQL_TEXTS(coordinates, replica)                                                          \
     {                                                                                              \
         [STMT_FACTS] = "SELECT @@version AS version, @@server_id AS server_id,"                    \
                        " @@server_uuid AS server_uuid, @@global.read_only AS read_only,"           \
                        " @@global.super_read_only AS super_read_only, @@log_bin AS log_bin,"       \
+                       " @@global.log_" replica "_updates AS log_updates,"                         \
                        " @@global.gtid_mode = 'ON' AS gtid_on,"                                    \
                        " @@pid_file AS pid_file, @@datadir AS datadir,"                            \
                        " @@global.gtid_executed AS gtid_state,"                                    \
                        " '' AS gtid_slave_pos, '' AS gtid_binlog_pos",                             \
         [STMT_REPL_STATUS] = "SHOW REPLICA STATUS", [STMT_COORDINATES] = coordinates,              \
+        [STMT_FOLLOWED] = "SELECT @@global." replica "_net_timeout AS net_timeout,"                \
+                          " (SELECT heartbeat_interval FROM"                                       \
+                          " performance_schema.replication_connection_configuration"               \
+                          " WHERE channel_name = '') AS heartbeat",                                \
+        [STMT_SEMI_SYNC] = SEMI_SYNC("performance_schema"),                                        \
         [STMT_STOP_BOTH] = "STOP REPLICA FOR CHANNEL ''",                                          \
         [STMT_STOP_RECEIVER] = "STOP REPLICA IO_THREAD FOR CHANNEL ''",                            \
         [STMT_START_BOTH] = "START REPLICA FOR CHANNEL ''",                                        \
@@ -68,11 +89,11 @@ static const struct dialect mariadb = {
 
 static const struct dialect mysql = {
     .name = "MySQL",
-    .text = MYSQL_TEXTS("SHOW BINARY LOG STATUS"),
+    .text = MYSQL_TEXTS("SHOW BINARY LOG STATUS", "replica"),
 };
 static const struct dialect mysql_before_8_2 = {
     .name = "MySQL",
-    .text = MYSQL_TEXTS("SHOW MASTER STATUS"),
+    .text = MYSQL_TEXTS("SHOW MASTER STATUS", "slave"),
 };
 
 const struct dialect *dialect_of(bool is_mariadb, unsigned version_number)
@@ -98,6 +119,11 @@ unsigned dialect_version(const char *info)
 static uint64_t dialect_number(const char *text)
 {
     return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static int64_t dialect_ms(const char *seconds)
+{
+    return (int64_t)(strtod(seconds, NULL) * 1000 + 0.5);
 }
 
 static bool dialect_is_on(const char *text)
@@ -134,6 +160,8 @@ int dialect_read_facts(const struct dialect *d, const struct db_result *r, struc
     f->read_only = dialect_is_on(read_only);
     f->super_read_only = dialect_is_on(db_named(r, 0, "super_read_only"));
     f->log_bin = dialect_is_on(db_named(r, 0, "log_bin"));
+    f->log_updates = dialect_is_on(db_named(r, 0, "log_updates"));
+    f->filters = filters_of(r, 0, FILTERS_TABLES);
     f->gtid_on = dialect_is_on(db_named(r, 0, "gtid_on"));
     snprintf(f->pid_file, sizeof f->pid_file, "%s%s",
              pid_file && pid_file[0] && pid_file[0] != '/' && datadir ? datadir : "",
@@ -148,6 +176,7 @@ void dialect_read_coordinates(const struct db_result *r, struct server_facts *f)
 {
     dialect_copy(f->binlog_file, sizeof f->binlog_file, db_named(r, 0, "File"));
     f->binlog_pos = dialect_number(db_named(r, 0, "Position"));
+    f->filters = filters_add(f->filters, filters_of(r, 0, FILTERS_BINLOG));
 }
 
 static void repl_status_free(struct repl_status *s)
@@ -179,6 +208,7 @@ enum repl_column {
     REPL_READ_POS,
     REPL_EXEC_FILE,
     REPL_EXEC_POS,
+    REPL_TLS,
     REPL_N
 };
 static const char *const repl_columns[2][REPL_N] = {
@@ -195,6 +225,7 @@ static const char *const repl_columns[2][REPL_N] = {
         [REPL_READ_POS] = "Read_Source_Log_Pos",
         [REPL_EXEC_FILE] = "Relay_Source_Log_File",
         [REPL_EXEC_POS] = "Exec_Source_Log_Pos",
+        [REPL_TLS] = "Source_SSL_Allowed",
     },
     {
         [REPL_HOST] = "Master_Host",
@@ -209,6 +240,7 @@ static const char *const repl_columns[2][REPL_N] = {
         [REPL_READ_POS] = "Read_Master_Log_Pos",
         [REPL_EXEC_FILE] = "Relay_Master_Log_File",
         [REPL_EXEC_POS] = "Exec_Master_Log_Pos",
+        [REPL_TLS] = "Master_SSL_Allowed",
     },
 };
 
@@ -217,11 +249,33 @@ static int repl_row(const struct db_result *r)
 {
     for (unsigned row = 0; row < r->rows; row++) {
         const char *channel = db_named(r, row, "Channel_Name");
+        const char *connection = db_named(r, row, "Connection_name"); /* MariaDB's word */
 
-        if (!channel || !channel[0])
+        if ((!channel || !channel[0]) && (!connection || !connection[0]))
             return (int)row;
     }
     return -1;
+}
+
+/* What somebody set for it. */
+static void repl_settings(const struct dialect *d, const struct db_result *r, unsigned row,
+                          struct repl_status *s)
+{
+    const char *tls = repl_columns[d->mariadb][REPL_TLS];
+    const char *heartbeat = db_named(r, row, "Slave_heartbeat_period");
+    const char *key = db_named(r, row, "Source_public_key_path");
+
+    s->delay_s = (unsigned)dialect_number(db_named(r, row, "SQL_Delay"));
+    s->filters =
+        filters_of(r, row, d->mariadb ? FILTERS_CHANNEL : FILTERS_TABLES | FILTERS_CHANNEL);
+    s->connect_retry_s = (unsigned)dialect_number(db_named(r, row, "Connect_Retry"));
+    s->retry_count = (unsigned)dialect_number(db_named(r, row, "Source_Retry_Count"));
+    s->tls = dialect_is_on(db_named(r, row, tls));
+    s->public_key = key && key[0];
+    dialect_copy(s->do_domains, sizeof s->do_domains, db_named(r, row, "Replicate_Do_Domain_Ids"));
+    dialect_copy(s->ignore_domains, sizeof s->ignore_domains,
+                 db_named(r, row, "Replicate_Ignore_Domain_Ids"));
+    s->heartbeat_ms = heartbeat ? dialect_ms(heartbeat) : -1;
 }
 
 int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct repl_status *s,
@@ -262,7 +316,67 @@ int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct
     s->relay_pos = dialect_number(db_named(r, row, "Relay_Log_Pos"));
     s->read_pos = dialect_number(db_named(r, row, name[REPL_READ_POS]));
     s->exec_pos = dialect_number(db_named(r, row, name[REPL_EXEC_POS]));
+    repl_settings(d, r, row, s);
     return 0;
+}
+
+/* ---- semi-synchronous replication ---- */
+
+/* "source" and "replica", or "master" and "slave", as the plugin is called. */
+static bool semi_sync_is(const char *name, const char *side, const char *of, const char *what)
+{
+    static const char prefix[] = "rpl_semi_sync_";
+    size_t len = strlen(side), old = strlen(of);
+
+    if (strncasecmp(name, prefix, sizeof prefix - 1) != 0)
+        return false;
+    name += sizeof prefix - 1;
+    if (strncasecmp(name, side, len) == 0)
+        name += len;
+    else if (strncasecmp(name, of, old) == 0)
+        name += old;
+    else
+        return false;
+    return *name == '_' && strcasecmp(name + 1, what) == 0;
+}
+
+static void semi_sync_source(const char *name, const char *value, struct semi_sync *s)
+{
+#define IS(what) semi_sync_is(name, "source", "master", what)
+    if (IS("enabled")) {
+        s->source = dialect_is_on(value);
+        dialect_copy(s->switch_name, sizeof s->switch_name, name);
+    } else if (IS("status"))
+        s->active = dialect_is_on(value);
+    else if (IS("wait_point"))
+        s->after_sync = strcasecmp(value, "AFTER_SYNC") == 0;
+    else if (IS("wait_no_replica") || IS("wait_no_slave"))
+        s->no_replica_no_wait = !dialect_is_on(value);
+    else if (IS("clients"))
+        s->clients = (unsigned)dialect_number(value);
+    else if (IS("wait_sessions"))
+        s->waiters = (unsigned)dialect_number(value);
+    else if (IS("wait_for_replica_count") || IS("wait_for_slave_count"))
+        s->wait_for = (unsigned)dialect_number(value);
+    else if (IS("timeout"))
+        s->timeout_ms = (int64_t)dialect_number(value);
+#undef IS
+}
+
+void dialect_read_semi_sync(const struct db_result *r, struct semi_sync *s)
+{
+    *s = (struct semi_sync){.wait_for = 1};
+    for (unsigned row = 0; row < r->rows; row++) {
+        const char *name = db_value(r, row, 0), *value = db_value(r, row, 1);
+
+        if (!name || !value)
+            continue;
+        semi_sync_source(name, value, s);
+        if (semi_sync_is(name, "replica", "slave", "enabled"))
+            s->replica = dialect_is_on(value);
+        if (semi_sync_is(name, "replica", "slave", "status"))
+            s->replica_active = dialect_is_on(value);
+    }
 }
 
 /* ---- other people's connections ---- */
@@ -324,10 +438,49 @@ static void follow_text(struct buf *b, const char *key, const char *value)
     explicit_bzero(quoted, sizeof quoted);
 }
 
-char *dialect_follow_sql(const struct dialect *d, const struct follow *f)
+/* Both servers' defaults: nobody chose them. */
+enum { DEFAULT_CONNECT_RETRY_S = 60, DEFAULT_RETRY_COUNT = 10, DEFAULT_RETRY_COUNT_8 = 86400 };
+
+void dialect_read_followed(const struct db_result *r, const struct repl_status *was,
+                           struct follow_kept *kept)
+{
+    const char *timeout = db_named(r, 0, "net_timeout"), *heartbeat = db_named(r, 0, "heartbeat");
+    int64_t heartbeat_ms = heartbeat ? dialect_ms(heartbeat) : was->heartbeat_ms;
+
+    *kept = (struct follow_kept){.configured = was->configured, .heartbeat_ms = -1};
+    if (!was->configured)
+        return;
+    kept->connect_retry = was->connect_retry_s != DEFAULT_CONNECT_RETRY_S;
+    kept->retry_count =
+        was->retry_count != DEFAULT_RETRY_COUNT && was->retry_count != DEFAULT_RETRY_COUNT_8;
+    kept->tls = was->tls;
+    kept->public_key = was->public_key;
+    if (!timeout || heartbeat_ms != dialect_ms(timeout) / 2)
+        kept->heartbeat_ms = heartbeat_ms;
+}
+
+static void follow_tls(struct buf *b, const char *old, const struct follow *f,
+                       const struct follow_kept *kept)
+{
+    char key[64];
+
+#define KEY(name) (snprintf(key, sizeof key, "%s_SSL%s", old, name), key)
+    buf_addf(b, "%s=1,", KEY(""));
+    if (f->tls_verify || !kept->tls) /* more than what is asked for may stay */
+        buf_addf(b, "%s=%d,", KEY("_VERIFY_SERVER_CERT"), f->tls_verify);
+    follow_text(b, KEY("_CA"), f->tls_ca);
+    follow_text(b, KEY("_CERT"), f->tls_cert);
+    follow_text(b, KEY("_KEY"), f->tls_key);
+#undef KEY
+}
+
+char *dialect_follow_sql(const struct dialect *d, const struct follow *f,
+                         const struct follow_kept *kept)
 {
     const char *old = d->mariadb ? "MASTER" : "SOURCE";
-    int64_t heartbeat_ms = f->heartbeat_ms > 0 ? f->heartbeat_ms : 1000;
+    int64_t heartbeat_ms = kept->configured && kept->heartbeat_ms >= 0 ? kept->heartbeat_ms
+                           : f->heartbeat_ms > 0                       ? f->heartbeat_ms
+                                                                       : 1000;
     struct buf b = BUF(64 * 1024);
     char key[64];
 
@@ -337,26 +490,27 @@ char *dialect_follow_sql(const struct dialect *d, const struct follow *f)
     buf_addf(&b, "%s=%u,", KEY("PORT"), f->port);
     follow_text(&b, KEY("USER"), f->user);
     follow_text(&b, KEY("PASSWORD"), f->password);
-    buf_addf(&b, "%s=1,", KEY("CONNECT_RETRY"));
+    if (!kept->connect_retry)
+        buf_addf(&b, "%s=1,", KEY("CONNECT_RETRY"));
     buf_addf(&b, "%s=%lld.%03lld,", KEY("HEARTBEAT_PERIOD"), (long long)heartbeat_ms / 1000,
              (long long)heartbeat_ms % 1000);
-    if (f->tls) {
-        buf_addf(&b, "%s=1,", KEY("SSL"));
-        buf_addf(&b, "%s=%d,", KEY("SSL_VERIFY_SERVER_CERT"), f->tls_verify);
-        follow_text(&b, KEY("SSL_CA"), f->tls_ca);
-        follow_text(&b, KEY("SSL_CERT"), f->tls_cert);
-        follow_text(&b, KEY("SSL_KEY"), f->tls_key);
-    }
+    if (f->tls)
+        follow_tls(&b, old, f, kept);
     if (f->log_file) {
         follow_text(&b, KEY("LOG_FILE"), f->log_file);
         buf_addf(&b, "%s=%llu,", KEY("LOG_POS"), (unsigned long long)f->log_pos);
     }
-    if (d->mariadb)
-        buf_addf(&b, "MASTER_USE_GTID=%s", f->log_file ? "no" : "slave_pos");
-    else /* it must not give up by itself: the default is ten tries */
-        buf_addf(&b, "GET_SOURCE_PUBLIC_KEY=1,SOURCE_RETRY_COUNT=0,SOURCE_AUTO_POSITION=%d",
-                 !f->log_file);
 #undef KEY
+    if (d->mariadb) {
+        buf_addf(&b, "MASTER_USE_GTID=%s%s", f->log_file ? "no" : "slave_pos",
+                 kept->more ? kept->more : "");
+        return buf_take(&b);
+    }
+    if (!kept->public_key)
+        buf_addf(&b, "GET_SOURCE_PUBLIC_KEY=1,");
+    if (!kept->retry_count) /* it must not give up by itself: the default is ten tries */
+        buf_addf(&b, "SOURCE_RETRY_COUNT=0,");
+    buf_addf(&b, "SOURCE_AUTO_POSITION=%d", !f->log_file);
     return buf_take(&b);
 }
 

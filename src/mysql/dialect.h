@@ -16,6 +16,8 @@ enum stmt {
     STMT_FACTS,       /* one row, columns by name, see dialect_read_facts */
     STMT_REPL_STATUS, /* SHOW REPLICA STATUS: no row, one, or one per channel */
     STMT_COORDINATES, /* own binary log: file and position */
+    STMT_FOLLOWED,    /* what dialect_read_followed needs beyond the replica's status */
+    STMT_SEMI_SYNC,   /* name, value of everything about semi-synchronous replication */
     STMT_STOP_BOTH,
     STMT_STOP_RECEIVER,
     STMT_START_BOTH,
@@ -49,6 +51,25 @@ struct repl_status {
     uint64_t read_pos, exec_pos;
     char relay_file[256]; /* where the applier stands in its own relay log */
     uint64_t relay_pos;
+    unsigned delay_s;                          /* how far behind the DBA wants it */
+    uint64_t filters;                          /* what it leaves out, see filters.h; 0 nothing */
+    unsigned connect_retry_s, retry_count;     /* retry_count: MySQL */
+    bool tls, public_key;                      /* public_key: MySQL, a file with it is named */
+    char do_domains[128], ignore_domains[128]; /* MariaDB: "1, 2" */
+    int64_t heartbeat_ms;                      /* MariaDB; -1: not said here */
+};
+
+/* Semi-synchronous replication, by whatever names the server has for it. */
+struct semi_sync {
+    bool source, replica;      /* that side is switched on */
+    bool active;               /* source: commits do wait; off: it fell back, or is switched off */
+    bool replica_active;       /* replica: its receiver acknowledges */
+    bool after_sync;           /* source: waits before anybody sees the commit, else after that */
+    bool no_replica_no_wait;   /* source: doesn't wait while too few replicas are connected */
+    unsigned clients, waiters; /* source: replicas that acknowledge; commits that wait now */
+    unsigned wait_for;         /* source: acknowledgements that a commit needs */
+    int64_t timeout_ms;        /* source: how long it waits before it falls back */
+    char switch_name[64];      /* the variable that turns the source's side on; "" there is none */
 };
 
 /* What a server says about itself. Zeroed is empty; owns its texts. */
@@ -61,9 +82,12 @@ struct server_facts {
     bool read_only;
     bool super_read_only; /* MySQL; false on MariaDB */
     bool log_bin;
-    bool gtid_on;       /* MySQL gtid_mode=ON; MariaDB: always */
-    char pid_file[512]; /* absolute if the server says so, else below the datadir */
-    pid_t pid;          /* of the server; 0: not known (TCP connection) */
+    bool log_updates;           /* what it applies goes into its binary log too */
+    uint64_t filters;           /* what replication or the binary log leaves out, see filters.h */
+    struct semi_sync semi_sync; /* only JOB_OBSERVE asks for it */
+    bool gtid_on;               /* MySQL gtid_mode=ON; MariaDB: always */
+    char pid_file[512];         /* absolute if the server says so, else below the datadir */
+    pid_t pid;                  /* of the server; 0: not known (TCP connection) */
     char *gtid_state; /* never NULL once read: MariaDB @@gtid_binlog_state, MySQL @@gtid_executed */
     char *gtid_slave_pos;  /* MariaDB @@gtid_slave_pos; "" on MySQL */
     char *gtid_binlog_pos; /* MariaDB @@gtid_binlog_pos; "" on MySQL */
@@ -99,6 +123,23 @@ bool dialect_is_client(const struct db_result *r, unsigned row, const char *cons
 /* Does this row run (or wait to run) a statement that opens writes? */
 bool dialect_opens_writes(const struct db_result *r, unsigned row);
 
+/* Rows of name and value. */
+void dialect_read_semi_sync(const struct db_result *r, struct semi_sync *s);
+
+/* What was set about following before, and stays: naming a host or a port takes the heartbeat's
+ * period back to its default (seen on 10.11 and 9.7), everything else that isn't said stays as it
+ * is. A default is nobody's choice, and hamm has better ones. */
+struct follow_kept {
+    bool connect_retry, retry_count; /* somebody chose them */
+    bool tls, public_key;            /* on, a file with it is named */
+    bool configured;                 /* there was something; else all is false */
+    int64_t heartbeat_ms;            /* to be said again; 0 is never; -1: nobody chose it */
+    const char *more;                /* to be said again too: ", KEY=VALUE"; NULL nothing */
+};
+/* was: before the change. r: the answer to STMT_FOLLOWED, an error is no reason to stop. */
+void dialect_read_followed(const struct db_result *r, const struct repl_status *was,
+                           struct follow_kept *kept);
+
 /* Where to follow: the statement that points a stopped replica at a source. */
 struct follow {
     const char *host; /* numeric or a name: the server resolves it */
@@ -112,7 +153,8 @@ struct follow {
     int64_t heartbeat_ms; /* the source says something at least this often; 0: 1000 */
 };
 /* Owned text (caller frees), secrets in it: never shown. NULL: longer than a statement may be. */
-char *dialect_follow_sql(const struct dialect *d, const struct follow *f) MUST_CHECK;
+char *dialect_follow_sql(const struct dialect *d, const struct follow *f,
+                         const struct follow_kept *kept) MUST_CHECK;
 
 /* Is all of `want` in `have`? Positions on MariaDB, sets on MySQL. 1 yes, 0 no, else as gtid_parse.
  */

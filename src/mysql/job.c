@@ -281,10 +281,24 @@ void job_observe(struct job *j, job_step_fn then)
     job_ask(j, "server variables", j->dialect->text[STMT_FACTS], job_on_facts);
 }
 
+static void job_on_semi_sync(struct job *j, const struct db_result *r)
+{
+    if (r->error == DB_OK)
+        dialect_read_semi_sync(r, &j->semi_sync);
+    j->semi_sync_at = clock_boot_ms();
+    j->facts.semi_sync = j->semi_sync;
+    job_end(j, "observed");
+}
+
+/* The rest is asked for each time; this costs the server more than all of it. */
 static void job_observed(struct job *j, const struct db_result *r)
 {
     (void)r;
-    job_end(j, "observed");
+    j->facts.semi_sync = j->semi_sync;
+    if (j->semi_sync_at && clock_boot_ms() - j->semi_sync_at < JOB_SEMI_SYNC_MS)
+        job_end(j, "observed");
+    else
+        job_try(j, "semi-sync", j->dialect->text[STMT_SEMI_SYNC], job_on_semi_sync);
 }
 
 /* ---- the beginning ---- */
@@ -354,6 +368,7 @@ static void job_on_connected(struct db *db, const struct db_result *r)
         return;
     }
     j->dialect = dialect_of(db_is_mariadb(db), dialect_version(db_server_info(db)));
+    j->semi_sync_at = 0;
     job_begin(j);
 }
 
@@ -365,6 +380,7 @@ void job_start(struct job *j, enum job_kind kind, const struct job_args *args, j
     j->args = job_args_copy(args);
     j->until_ms = clock_boot_ms() + args->limit_ms;
     j->cancelled = j->facts_seen = j->holds = j->by_gtid = j->salvaging = false;
+    j->heartbeat_unknown = false;
     j->killed = 0;
     j->why[0] = 0;
     if (db_is_idle(j->db))

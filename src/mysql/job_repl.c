@@ -94,16 +94,33 @@ static void dr_restored(struct job *j, const struct db_result *r)
 {
     (void)r;
     j->salvaging = false;
+    j->domains[0] = 0;
     job_observe(j, j->drained);
+}
+
+static const char *dr_heartbeat(const struct job *j, char out[64])
+{
+    int64_t ms = j->facts.repl.heartbeat_ms;
+
+    out[0] = 0;
+    if (ms >= 0)
+        snprintf(out, 64, ", MASTER_HEARTBEAT_PERIOD=%" PRId64 ".%03d", ms / 1000,
+                 (int)(ms % 1000));
+    return out;
 }
 
 static void dr_stopped(struct job *j, const struct db_result *r)
 {
-    if (j->salvaging)
-        job_ask(j, "CHANGE MASTER TO MASTER_USE_GTID", "CHANGE MASTER TO MASTER_USE_GTID=slave_pos",
-                dr_restored);
-    else
-        dr_restored(j, r);
+    char heartbeat[64], sql[512];
+
+    (void)r;
+    if (!j->salvaging) {
+        job_observe(j, j->drained);
+        return;
+    }
+    snprintf(sql, sizeof sql, "CHANGE MASTER TO MASTER_USE_GTID=slave_pos%s%s",
+             dr_heartbeat(j, heartbeat), j->domains);
+    job_ask(j, "CHANGE MASTER TO MASTER_USE_GTID", sql, dr_restored);
 }
 
 static void dr_stop(struct job *j)
@@ -196,17 +213,25 @@ static void dr_start_applier(struct job *j, const struct db_result *r)
             dr_applier_started);
 }
 
-/* Both threads stopped, relay log not empty, MariaDB with GTID. */
+/* Both threads stopped, relay log not empty, MariaDB with GTID. Whatever CHANGE MASTER says, it
+ * takes the heartbeat's period back to the default if it doesn't say that too; and without GTID it
+ * refuses filters of domains, which have had their effect on what was received. */
 static void dr_salvage(struct job *j)
 {
     const struct repl_status *s = &j->facts.repl;
-    char file[2 * sizeof s->relay_file + 3], sql[sizeof file + 128];
+    char file[2 * sizeof s->relay_file + 3], heartbeat[64], sql[sizeof file + 256];
+    bool domains = s->do_domains[0] || s->ignore_domains[0];
 
     j->salvaging = true;
     db_quote(file, sizeof file, s->relay_file);
     snprintf(sql, sizeof sql,
-             "CHANGE MASTER TO MASTER_USE_GTID=no, RELAY_LOG_FILE=%s, RELAY_LOG_POS=%" PRIu64, file,
-             s->relay_pos);
+             "CHANGE MASTER TO MASTER_USE_GTID=no, RELAY_LOG_FILE=%s, RELAY_LOG_POS=%" PRIu64
+             "%s%s",
+             file, s->relay_pos, dr_heartbeat(j, heartbeat),
+             domains ? ", DO_DOMAIN_IDS=(), IGNORE_DOMAIN_IDS=()" : "");
+    if (domains)
+        snprintf(j->domains, sizeof j->domains, ", DO_DOMAIN_IDS=(%s), IGNORE_DOMAIN_IDS=(%s)",
+                 s->do_domains, s->ignore_domains);
     job_ask(j, "CHANGE MASTER TO RELAY_LOG_FILE", sql, dr_start_applier);
 }
 
@@ -307,7 +332,12 @@ static void fo_wait(struct job *j, const struct db_result *r)
         job_fail(j, s->sql_errno, "follows %s:%u, but the applier is stopped%s%s", s->source_host,
                  s->source_port, s->sql_error[0] ? ": " : "", s->sql_error);
     else if (s->io == REPL_IO_YES)
-        job_end(j, "follows %s:%u", s->source_host, s->source_port);
+        job_end(j, "follows %s:%u%s", s->source_host, s->source_port,
+                j->heartbeat_unknown
+                    ? "; its heartbeat period is hamm's now, what it was could not "
+                      "be read: GRANT SELECT ON "
+                      "performance_schema.replication_connection_configuration"
+                    : "");
     else if (s->io == REPL_IO_NO)
         job_fail(j, s->io_errno, "the receiver from %s:%u stopped%s%s", s->source_host,
                  s->source_port, s->io_error[0] ? ": " : "", s->io_error);
@@ -326,6 +356,8 @@ static void fo_ask_again(struct job *j, const struct db_result *r)
 
 static void fo_changed(struct job *j, const struct db_result *r)
 {
+    if (!r->error)
+        j->domains[0] = 0;
     if (r->number == 1064) /* such an error quotes the statement, and with it the password */
         job_fail(j, r->number, "%s: the server does not understand the statement (1064)", j->doing);
     else if (r->error)
@@ -335,10 +367,15 @@ static void fo_changed(struct job *j, const struct db_result *r)
                 fo_ask_again);
 }
 
-static void fo_change(struct job *j)
+static void fo_followed(struct job *j, const struct db_result *r)
 {
-    char *sql = dialect_follow_sql(j->dialect, &j->args.follow);
+    struct follow_kept kept;
+    char *sql;
 
+    j->heartbeat_unknown = r->error == DB_DENIED && j->facts.repl.configured;
+    dialect_read_followed(r, &j->facts.repl, &kept);
+    kept.more = j->domains;
+    sql = dialect_follow_sql(j->dialect, &j->args.follow, &kept);
     if (!sql) {
         job_fail(j, 0, "the source's settings are too long");
         return;
@@ -347,6 +384,11 @@ static void fo_change(struct job *j)
             fo_changed);
     explicit_bzero(sql, strlen(sql));
     free(sql);
+}
+
+static void fo_change(struct job *j)
+{
+    job_try(j, "what was followed so far", j->dialect->text[STMT_FOLLOWED], fo_followed);
 }
 
 static void fo_positioned(struct job *j, const struct db_result *r)

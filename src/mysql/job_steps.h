@@ -11,6 +11,7 @@
 #define JOB_POLL_MS       20
 #define JOB_KILLS_MAX     512 /* in one pass; more are killed in the next */
 #define JOB_ABANDONED_MAX 8
+#define JOB_SEMI_SYNC_MS  1000 /* observing asks for it as often */
 
 /* r: the answer, NULL after job_pause and job_observe. */
 typedef void (*job_step_fn)(struct job *j, const struct db_result *r);
@@ -40,7 +41,9 @@ struct job {
     bool opening; /* the statement that opens writes is out */
     struct server_facts facts;
     bool facts_seen;
-    char why[700]; /* what is still in the way, for the sentence at the deadline */
+    struct semi_sync semi_sync; /* as asked last; survives jobs */
+    int64_t semi_sync_at;       /* CLOCK_BOOTTIME; 0 not on this connection */
+    char why[700];              /* what is still in the way, for the sentence at the deadline */
 
     /* READ_ONLY */
     bool holds; /* read back as on */
@@ -52,6 +55,8 @@ struct job {
 
     /* STOP_DRAIN, FOLLOW */
     bool by_gtid, salvaging;
+    bool heartbeat_unknown; /* not allowed to ask what was set */
+    char domains[384]; /* ", DO_DOMAIN_IDS=..." that are off and have to come back; survives jobs */
     job_step_fn drained;
 };
 

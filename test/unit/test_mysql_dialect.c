@@ -2,6 +2,7 @@
  * The two dialects: choosing one, reading answers, writing statements. */
 #include "mysql/db_cells.h"
 #include "mysql/dialect.h"
+#include "mysql/filters.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -216,7 +217,8 @@ static void following_keeps_what_it_is_not_told(void **state)
 {
     struct follow f = {
         .host = "10.0.0.1", .port = 3307, .user = "re'pl", .password = "p\\w", .heartbeat_ms = 250};
-    char *sql = dialect_follow_sql(mariadb(), &f);
+    struct follow_kept kept = {0};
+    char *sql = dialect_follow_sql(mariadb(), &f, &kept);
 
     (void)state;
     assert_string_equal(sql,
@@ -227,12 +229,119 @@ static void following_keeps_what_it_is_not_told(void **state)
     f.log_file = "bin.000001";
     f.log_pos = 4;
     f.tls = true;
-    sql = dialect_follow_sql(mysql(), &f);
+    sql = dialect_follow_sql(mysql(), &f, &kept);
     assert_non_null(strstr(sql, "CHANGE REPLICATION SOURCE TO SOURCE_HOST="));
     assert_non_null(strstr(sql, "SOURCE_SSL=1,SOURCE_SSL_VERIFY_SERVER_CERT=0,"));
     assert_non_null(strstr(sql, "SOURCE_LOG_FILE='bin.000001',SOURCE_LOG_POS=4,"));
     assert_non_null(strstr(sql, "SOURCE_AUTO_POSITION=0"));
     free(sql);
+}
+
+static void what_was_chosen_for_following_stays(void **state)
+{
+    struct follow f = {.host = "10.0.0.1", .port = 3306, .user = "r", .password = "p", .tls = true};
+    struct repl_status was = {.configured = true, .connect_retry_s = 60, .retry_count = 10};
+    struct db_result r = answer_of("net_timeout=60|heartbeat=30.000");
+    struct follow_kept kept;
+    char *sql;
+
+    (void)state;
+    dialect_read_followed(&r, &was, &kept); /* nothing but defaults */
+    assert_true(kept.configured && !kept.connect_retry && !kept.retry_count);
+    assert_int_equal(kept.heartbeat_ms, -1);
+    sql = dialect_follow_sql(mysql(), &f, &kept);
+    assert_non_null(strstr(sql, "SOURCE_CONNECT_RETRY=1,SOURCE_HEARTBEAT_PERIOD=1.000,"));
+    assert_non_null(strstr(sql, "GET_SOURCE_PUBLIC_KEY=1,SOURCE_RETRY_COUNT=0,"));
+    free(sql);
+    answer_free(&r);
+
+    r = answer_of("net_timeout=60|heartbeat=2.500");
+    was = (struct repl_status){.configured = true,
+                               .connect_retry_s = 7,
+                               .retry_count = 33,
+                               .tls = true,
+                               .public_key = true};
+    dialect_read_followed(&r, &was, &kept);
+    sql = dialect_follow_sql(mysql(), &f, &kept);
+    assert_string_equal(sql, "CHANGE REPLICATION SOURCE TO SOURCE_HOST='10.0.0.1',SOURCE_PORT=3306,"
+                             "SOURCE_USER='r',SOURCE_PASSWORD='p',SOURCE_HEARTBEAT_PERIOD=2.500,"
+                             "SOURCE_SSL=1,SOURCE_AUTO_POSITION=1");
+    free(sql);
+    answer_free(&r);
+
+    r = answer_of("net_timeout=60");
+    was.heartbeat_ms = 0; /* switched off: MariaDB says so in the status */
+    dialect_read_followed(&r, &was, &kept);
+    sql = dialect_follow_sql(mariadb(), &f, &kept);
+    assert_non_null(strstr(sql, "MASTER_HEARTBEAT_PERIOD=0.000,MASTER_SSL=1,MASTER_USE_GTID"));
+    free(sql);
+    answer_free(&r);
+}
+
+static void filters_are_compared_as_numbers(void **state)
+{
+    static const char *const rows[] = {
+        "Replicate_Do_DB=|Replicate_Ignore_DB=|Binlog_Ignore_DB=",
+        "Replicate_Do_DB=a,b|Replicate_Ignore_DB=|Binlog_Ignore_DB=",
+        "Replicate_Do_DB=b, a|Replicate_Ignore_DB=|Binlog_Ignore_DB=",
+        "Replicate_Do_DB=|Replicate_Ignore_DB=a,b|Binlog_Ignore_DB=",
+        "Replicate_Do_DB=a,b|Replicate_Ignore_DB=|Binlog_Ignore_DB=c",
+    };
+    struct db_result r = answer(rows, ARRAY_LEN(rows));
+    unsigned all = FILTERS_TABLES | FILTERS_CHANNEL | FILTERS_BINLOG;
+    uint64_t of[ARRAY_LEN(rows)];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+        of[i] = filters_of(&r, i, all);
+    assert_true(of[0] == 0 && of[1] != 0);
+    assert_true(of[1] == of[2] && of[1] != of[3] && of[1] != of[4]);
+    assert_int_equal(of[1] >> FILTER_KIND_SHIFT, 1);
+    assert_int_equal(of[4] >> FILTER_KIND_SHIFT, 1 | 1 << 10);
+    assert_true(filters_add(filters_of(&r, 4, FILTERS_TABLES), filters_of(&r, 4, FILTERS_BINLOG)) ==
+                of[4]);
+    answer_free(&r);
+}
+
+static void semi_sync_is_read_under_either_name(void **state)
+{
+    static const char *const old[] = {
+        "name=RPL_SEMI_SYNC_MASTER_ENABLED|value=ON",
+        "name=RPL_SEMI_SYNC_MASTER_WAIT_POINT|value=AFTER_COMMIT",
+        "name=RPL_SEMI_SYNC_MASTER_TIMEOUT|value=10000",
+        "name=RPL_SEMI_SYNC_MASTER_WAIT_NO_SLAVE|value=OFF",
+        "name=RPL_SEMI_SYNC_SLAVE_ENABLED|value=OFF",
+        "name=RPL_SEMI_SYNC_MASTER_STATUS|value=ON",
+        "name=RPL_SEMI_SYNC_MASTER_CLIENTS|value=2",
+    };
+    static const char *const new[] = {
+        "name=rpl_semi_sync_source_enabled|value=ON",
+        "name=rpl_semi_sync_source_wait_point|value=AFTER_SYNC",
+        "name=rpl_semi_sync_source_wait_for_replica_count|value=2",
+        "name=rpl_semi_sync_source_wait_no_replica|value=ON",
+        "name=rpl_semi_sync_replica_enabled|value=ON",
+        "name=Rpl_semi_sync_source_status|value=OFF",
+        "name=Rpl_semi_sync_source_wait_sessions|value=3",
+        "name=Rpl_semi_sync_replica_status|value=ON",
+    };
+    struct db_result r = answer(old, ARRAY_LEN(old));
+    struct semi_sync s;
+
+    (void)state;
+    dialect_read_semi_sync(&r, &s);
+    assert_true(s.source && s.active && !s.after_sync && s.no_replica_no_wait && !s.replica);
+    assert_int_equal(s.clients, 2);
+    assert_int_equal(s.wait_for, 1);
+    assert_int_equal(s.timeout_ms, 10000);
+    assert_string_equal(s.switch_name, "RPL_SEMI_SYNC_MASTER_ENABLED");
+    answer_free(&r);
+    r = answer(new, ARRAY_LEN(new));
+    dialect_read_semi_sync(&r, &s);
+    assert_true(s.source && !s.active && s.after_sync && !s.no_replica_no_wait && s.replica);
+    assert_true(s.replica_active);
+    assert_int_equal(s.wait_for, 2);
+    assert_int_equal(s.waiters, 3);
+    answer_free(&r);
 }
 
 static void quoting_escapes_and_never_overruns(void **state)
@@ -256,6 +365,9 @@ int main(void)
         cmocka_unit_test(drained_is_by_gtid_where_gtid_is_used),
         cmocka_unit_test(clients_are_told_from_replication),
         cmocka_unit_test(following_keeps_what_it_is_not_told),
+        cmocka_unit_test(what_was_chosen_for_following_stays),
+        cmocka_unit_test(filters_are_compared_as_numbers),
+        cmocka_unit_test(semi_sync_is_read_under_either_name),
         cmocka_unit_test(quoting_escapes_and_never_overruns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

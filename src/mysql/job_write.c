@@ -144,8 +144,10 @@ static void ro_kill(struct job *j, const struct db_result *r)
         ro_set(j);
     } else if (j->clients) { /* look again whether they are gone */
         job_why(j, "%u client connections do not end%s", j->clients,
-                j->kill_denied ? ": GRANT CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) is missing"
-                               : "");
+                j->kill_denied
+                    ? ": GRANT CONNECTION ADMIN is missing (MySQL: CONNECTION_ADMIN, and "
+                      "SYSTEM_USER for those of root)"
+                    : "");
         job_pause(j, j->patience > 0 ? RO_LINGER_MS : JOB_POLL_MS, ro_list);
         j->patience -= j->patience > 0;
     } else {

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What test/demo shows, once everything is built."""
 import os
-import shutil
 import signal
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lab import runner, server  # noqa: E402
+from lab import runner  # noqa: E402
+from lab.flavours import prepared  # noqa: E402
 from lab.clock import now  # noqa: E402
 from lab.lab import HOSTS, WRITER, Failure, Lab, fail_if_not_root  # noqa: E402
 
@@ -22,7 +21,7 @@ class Show:
     """Numbered steps with the time each took."""
 
     def __init__(self):
-        self.n, self.began = 0, now()
+        self.n, self.began, self.lab = 0, now(), None
 
     def step(self, text):
         self.n += 1
@@ -59,7 +58,7 @@ def crash_and_return(show, lab):
               f'{len(client.read())} rows acknowledged, {len(client.lost("db2"))} of them missing')
 
     show.step('The old writer comes back (read_only = 0 in its my.cnf, to make it harder)')
-    lab.host('db1').start_mysqld('read_only = 0')
+    lab.host('db1').start_mysqld(writable=True)
     lab.wait_back('db1', 'db2', 30)
     status(show, lab)
     show.line(f'db1 is {"read-only" if lab.host("db1").read_only() else "WRITABLE"} and replicates '
@@ -95,8 +94,8 @@ def stay(show, lab):
     db1 = lab.host('db1')
     show.line('  # mysqld on db1 dies, and is started again')
     show.line(f"  sudo nsenter -t {db1.ns.holder} -a sh -c 'kill -9 $(cat /run/mysqld/mysqld.pid)'")
-    show.line(f'  sudo nsenter -t {db1.ns.holder} -a setsid -f mariadbd '
-              f'--defaults-file={db1.directory}/my.cnf >/dev/null 2>&1')
+    start = ' '.join(lab.flavour.argv(db1, f'{db1.directory}/my.cnf'))
+    show.line(f'  sudo nsenter -t {db1.ns.holder} -a setsid -f {start} >/dev/null 2>&1')
     show.line('')
     show.line('  # a shell on each host')
     for name in HOSTS:
@@ -106,34 +105,37 @@ def stay(show, lab):
     signal.pause()
 
 
+def play(show, words, flavour):
+    show.step(f'Three {flavour.title} servers, a monitor and a client, each a host of its own')
+    show.lab = lab = Lab(os.path.join(runner.ROOT, 'build', 'release', 'hamm'), flavour, 'demo')
+    lab.start()
+    show.line(f'up in {now() - show.began:.1f} s: db1 <-> db2, db3 replicates; '
+              f'hamm agent on each, hamm monitor on mon1')
+    status(show, lab)
+    crash_and_return(show, lab)
+    if '--stay' in words:
+        stay(show, lab)
+
+
 def main(words):
     fail_if_not_root()
-    show, lab, code = Show(), None, 1
+    show, code = Show(), 1
     runner.remove_stale()
     runner.take_signals()
-    template = tempfile.mkdtemp(prefix=f'hamm-lab-{os.getpid()}-template-')
     try:
-        show.step('Three MariaDB servers, a monitor and a client, each a host of its own')
-        server.make_template(template)
-        lab = Lab(os.path.join(runner.ROOT, 'build', 'release', 'hamm'), template, 'demo')
-        lab.start()
-        show.line(f'up in {now() - show.began:.1f} s: db1 <-> db2, db3 replicates; '
-                  f'hamm agent on each, hamm monitor on mon1')
-        status(show, lab)
-        crash_and_return(show, lab)
-        if '--stay' in words:
-            stay(show, lab)
+        with prepared(words[words.index('--flavour') + 1]
+                      if '--flavour' in words else 'mariadb') as flavour:
+            play(show, words, flavour)
         code = 0
     except runner.Stopped:
         code = 0 if '--stay' in words and show.n > 4 else 130
     except Failure as e:
         print(colour('31', f'\nthis did not work: {e}'))
-        if lab:
-            runner.show_failure(lab, 'demo')
+        if show.lab:
+            runner.show_failure(show.lab, 'demo')
     finally:
         runner.hold_signals()
-        shutil.rmtree(template, ignore_errors=True)
-        left = lab.close() if lab else []
+        left = show.lab.close() if show.lab else []
         print('\n' + ('left behind: ' + '; '.join(left) if left else
                       'Everything is taken down; nothing is left.'), flush=True)
     return code

@@ -22,6 +22,9 @@ class Host:
         self.ns = lab.make_namespace(name, [self.data] if self.has_server else [])
         lab.switch.plug(self.ns, name, address, more)
         self.socket = self.ns.root(server.SOCKET)
+        self.flavour = lab.flavour
+        if self.has_server:
+            self.flavour.prepare_host(self)
         self.mysqld = self.agent = self.monitor = None
 
     def log(self, what):
@@ -31,17 +34,18 @@ class Host:
 
     def prepare_data(self):
         """A fresh copy of the template, in a tmpfs of this host."""
-        shutil.copytree(self.lab.template, self.ns.root(self.data), dirs_exist_ok=True)
+        self.flavour.copy_template(self.ns.root(self.data))
 
-    def start_mysqld(self, *extra, wait=10):
-        """Starts the server with further lines for its my.cnf; wait=0 doesn't wait for it."""
+    def start_mysqld(self, *extra, replicate=True, writable=False, wait=10):
+        """Starts the server with further lines for its my.cnf; wait=0 doesn't wait for it.
+        replicate=False: its replication is not started; writable: read_only=0 in its my.cnf."""
         config = os.path.join(self.directory, 'my.cnf')
-        with open(config, 'w') as f:
-            f.write(server.CONFIG.format(data=self.data, socket=server.SOCKET, id=self.id,
-                                         address=self.address, extra='\n'.join(extra)))
-        self.lab.mark(f'{self.name}: mysqld is started {" ".join(extra)}'.rstrip())
-        self.mysqld = self.ns.spawn(['mariadbd', f'--defaults-file={config}'],
-                                    f'{self.name} mysqld', self.log('mysqld'))
+        more = [*self.lab.my_cnf, *extra, *(() if replicate else self.flavour.no_start),
+                *(self.flavour.writable if writable else ())]
+        self.flavour.write_config(config, self, self.lab.gtid, more)
+        self.lab.mark(f'{self.name}: mysqld is started {" ".join(more)}'.rstrip())
+        self.mysqld = self.ns.spawn(self.flavour.argv(self, config), f'{self.name} mysqld',
+                                    self.log('mysqld'))
         if wait:
             self.wait_mysqld(wait)
 
@@ -76,25 +80,63 @@ class Host:
         except (pymysql.MySQLError, OSError):
             return None
 
+    def gtid(self):
+        """All transactions it has, by GTID."""
+        return self.value(self.flavour.gtid)
+
+    def extra_gtid(self, than):
+        """What it has committed last and the other has not, as hamm names it."""
+        return self.flavour.extra(self, self.lab.host(than))
+
+    def coordinates(self):
+        """(file, position) at which its binary log ends."""
+        row = self.sql(self.flavour.coordinates)[0]
+        return row['File'], row['Position']
+
     def replication(self):
-        """SHOW SLAVE STATUS, or {} if it is no replica or does not answer."""
+        """SHOW REPLICA STATUS, its columns named as MySQL 8.4 does on either flavour: Source_Host,
+        Replica_IO_Running ...; {} if it is no replica or does not answer."""
         try:
-            rows = self.sql('SHOW SLAVE STATUS')
+            return self.flavour.status(self.sql(self.flavour.status_sql))
         except (pymysql.MySQLError, OSError):
             return {}
-        return rows[0] if rows else {}
 
     def follows(self, name):
         """Does it replicate, without error, from that host?"""
         r = self.replication()
-        return (r.get('Master_Host') == self.lab.host(name).address and
-                r.get('Slave_IO_Running') == r.get('Slave_SQL_Running') == 'Yes')
+        return (r.get('Source_Host') == self.lab.host(name).address and
+                r.get('Replica_IO_Running') == r.get('Replica_SQL_Running') == 'Yes')
 
-    def replicate_from(self, name):
-        self.sql(f"CHANGE MASTER TO MASTER_HOST='{self.lab.host(name).address}', "
-                 f"MASTER_USER='hamm_repl', MASTER_PASSWORD='{server.PASSWORDS['repl']}', "
-                 f"MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=0.5")
-        self.sql('START SLAVE')
+    def replicate_from(self, name, at=None, **options):
+        """Without GTID from `at` (file, position), or from the beginning of that host's binary log.
+        options: retry_count=3, ssl=1 ... for the flavour's CHANGE statement."""
+        self.sql(self.flavour.follow(self.lab.host(name).address, self.lab.gtid, at, **options))
+        self.start_replication()
+
+    def start_replication(self, thread=''):
+        """thread: '' for both, SQL_THREAD or IO_THREAD."""
+        self.sql(self.flavour.start(thread))
+
+    def stop_replication(self, thread=''):
+        self.sql(self.flavour.stop(thread))
+
+    def forget_replication(self):
+        self.sql(self.flavour.reset())
+
+    def has_all_of(self, name):
+        """Does it have all that the other has?"""
+        if self.lab.gtid:
+            return self.gtid() == self.lab.host(name).gtid()
+        r = self.replication()
+        return (r.get('Relay_Source_Log_File'), r.get('Exec_Source_Log_Pos')) == \
+            self.lab.host(name).coordinates()
+
+    def open_writes(self):
+        self.sql('SET GLOBAL read_only = 0')  # on MySQL this takes super_read_only off, too
+
+    def close_writes(self):
+        """read_only, and super_read_only where there is such a thing."""
+        self.sql(self.flavour.read_only_on)
 
     def make_anew(self, source):
         """What an operator does with a server that has transactions of its own: with the agent
@@ -105,23 +147,18 @@ class Host:
             path = os.path.join(self.ns.root(self.data), name)
             (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
         self.prepare_data()
-        self.start_mysqld('skip_slave_start = 1')
+        self.start_mysqld(replicate=False)
         with server.connect(self.lab.host(source).socket, 30) as there, there.cursor() as c:
-            c.execute('START TRANSACTION WITH CONSISTENT SNAPSHOT')
-            c.execute("SHOW STATUS LIKE 'binlog_snapshot_%'")
-            at = dict(c.fetchall())
-            c.execute('SELECT id FROM app.writes')
-            rows = [str(row[0]) for row in c.fetchall()]
-            c.execute('SELECT BINLOG_GTID_POS(%s, %s)',
-                      (at['Binlog_snapshot_file'], int(at['Binlog_snapshot_position'])))
-            gtid = c.fetchone()[0]
+            rows, gtid = self.flavour.snapshot(c)
+        self.open_writes()
         with server.connect(self.socket, 30) as here, here.cursor() as c:
             c.execute('SET sql_log_bin = 0')
             c.execute('CREATE DATABASE app')
             c.execute('CREATE TABLE app.writes (id BIGINT PRIMARY KEY) ENGINE=InnoDB')
             for i in range(0, len(rows), 5000):
                 c.execute(f"INSERT INTO app.writes VALUES ({'),('.join(rows[i:i + 5000])})")
-            c.execute(f"SET GLOBAL gtid_slave_pos = '{gtid}'")
+            c.execute(self.flavour.have_gtid(gtid))
+        self.close_writes()
         self.start_agent()
 
     # hamm

@@ -70,10 +70,10 @@ def yaml(tree):
 
 
 class Lab:
-    def __init__(self, hamm, template, name='lab', flavour='mariadb', asan=False, say=None):
-        if flavour not in server.FLAVOURS:
-            raise Failure(f'flavour {flavour}: the laboratory has only mariadb')
-        self.hamm, self.template, self.name, self.asan = hamm, template, name, asan
+    def __init__(self, hamm, flavour, name='lab', asan=False, say=None):
+        """flavour: one of flavours.FLAVOURS, with its template made."""
+        self.hamm, self.flavour, self.name, self.asan = hamm, flavour, name, asan
+        self.gtid, self.my_cnf = True, ()
         self.say = say or (lambda text: None)
         self.passwords = server.PASSWORDS
         self.directory = tempfile.mkdtemp(prefix=f'hamm-lab-{os.getpid()}-')
@@ -115,16 +115,17 @@ class Lab:
             h.start_mysqld(wait=0)
         for h in self.dbs():
             h.wait_mysqld(20)
-        one = self.host('db1')
+        one, two, three = map(self.host, ('db1', 'db2', 'db3'))
+        one.open_writes()
         one.sql('CREATE DATABASE app')
         one.sql('CREATE TABLE app.writes (id BIGINT PRIMARY KEY) ENGINE=InnoDB')
-        self.host('db2').replicate_from('db1')
-        self.host('db3').replicate_from('db1')
+        one.close_writes()
+        two.replicate_from('db1')
+        three.replicate_from('db1')
         one.replicate_from('db2')
-        self.wait_until(lambda: all(h.follows(f) for h, f in (
-            (self.host('db2'), 'db1'), (self.host('db3'), 'db1'), (one, 'db2'))), 10,
-            'replication runs: db1 <-> db2, db1 -> db3')
-        self.wait_until(lambda: len({h.value('@@gtid_current_pos') for h in self.dbs()}) == 1, 10,
+        self.wait_until(lambda: two.follows('db1') and three.follows('db1') and
+                        one.follows('db2'), 10, 'replication runs: db1 <-> db2, db1 -> db3')
+        self.wait_until(lambda: two.has_all_of('db1') and three.has_all_of('db1'), 10,
                         'all three servers have the same data')
 
     def cluster(self, failover=None, checks=None, monitors=None, roles=None):
@@ -202,11 +203,14 @@ class Lab:
     def ips(self):
         return [*self.writer_ips(), *READERS]
 
-    def start(self, hamm=True, more_hosts=None, client_addresses=(), ipv6=False, **overrides):
+    def start(self, hamm=True, more_hosts=None, client_addresses=(), ipv6=False, gtid=True,
+              my_cnf=(), **overrides):
         """Everything up: servers, recorder, agents and monitor, all hosts ONLINE, db1 writer.
 
-        ipv6: every host has an address of that kind too, and so has the writer role."""
-        self.ipv6 = ipv6
+        ipv6: every host has an address of that kind too, and so has the writer role.
+        gtid=False: the servers replicate by file and position (on MySQL with gtid_mode=OFF).
+        my_cnf: further lines for every server, whenever it is started."""
+        self.ipv6, self.gtid, self.my_cnf = ipv6, gtid, my_cnf
         if hamm and not os.access(self.hamm, os.X_OK):
             raise Failure(f'{self.hamm}: no such program; build it first')
         self.make_network(more_hosts, client_addresses)

@@ -13,7 +13,7 @@ import tempfile
 import time
 import traceback
 
-from . import server
+from .flavours import FLAVOURS, prepared
 from .lab import Failure, Lab, Skipped, fail_if_not_root
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -111,12 +111,12 @@ def keep(lab):
     signal.pause()
 
 
-def run_one(name, run, args, template, seed):
+def run_one(name, run, args, flavour, seed):
     """('ok', 'FAILED' or 'skipped', line)"""
     lab, began = None, time.monotonic()
     failure, skipped, figures, stopped = None, None, '', None
     try:
-        lab = Lab(args.hamm, template, name, args.flavour, args.asan,
+        lab = Lab(args.hamm, flavour, name, args.asan,
                   (lambda t: print(f'    {t}', flush=True)) if args.verbose else None)
         lab.random, lab.minutes = random.Random(seed), args.minutes
         lab.long = args.long
@@ -170,13 +170,12 @@ def parse(argv):
     p.add_argument('--minutes', type=float, default=0.5, help='length of the memory scenario')
     p.add_argument('--long', action='store_true',
                    help='the long ones too, and those that wait, wait a minute')
-    p.add_argument('--flavour', default='mariadb', help='only mariadb so far')
+    p.add_argument('--flavour', default='mariadb', choices=FLAVOURS,
+                   help='which servers: mariadb, the system\'s, or mysql, of Debian sid')
     p.add_argument('-v', '--verbose', action='store_true', help='say each step')
     args = p.parse_args(argv)
     args.hamm = os.path.abspath(args.hamm or os.path.join(
         ROOT, 'build', 'asan' if args.asan else 'dev', 'hamm'))
-    if args.flavour not in server.FLAVOURS:
-        p.error(f'flavour {args.flavour}: the laboratory has only mariadb')
     return args
 
 
@@ -194,21 +193,18 @@ def main(argv):
     remove_stale()
     take_signals()
     ended = {'ok': 0, 'FAILED': 0, 'skipped': []}
-    template = tempfile.mkdtemp(prefix=f'hamm-lab-{os.getpid()}-template-')
     try:
-        server.make_template(template)
-        for i in range(args.repeat):
-            for name, run in found:
-                seed = args.seed if args.seed is not None else random.randrange(1 << 30)
-                verdict, line = run_one(name, run, args, template, seed)
-                ended[verdict] += [name] if verdict == 'skipped' else 1
-                print(line + (f'  (--seed {seed})' if verdict == 'FAILED' else ''), flush=True)
+        with prepared(args.flavour) as flavour:
+            for i in range(args.repeat):
+                for name, run in found:
+                    seed = args.seed if args.seed is not None else random.randrange(1 << 30)
+                    verdict, line = run_one(name, run, args, flavour, seed)
+                    ended[verdict] += [name] if verdict == 'skipped' else 1
+                    print(line + (f'  (--seed {seed})' if verdict == 'FAILED' else ''), flush=True)
+            hold_signals()
     except Stopped as e:
         print(f'stopped by {e}; everything is taken down', flush=True)
         return 130
-    finally:
-        hold_signals()
-        shutil.rmtree(template, ignore_errors=True)
     if ended['skipped']:
         print('skipped, neither passed nor failed: ' + ', '.join(ended['skipped']))
     print(f'{ended["ok"]} passed, {ended["FAILED"]} failed', flush=True)

@@ -27,7 +27,7 @@ def run(lab):
     """
     lab.start(hamm=False)
     one, two, three = map(lab.host, ('db1', 'db2', 'db3'))
-    one.sql('SET GLOBAL read_only=0')
+    one.open_writes()
     address(one, 'add')
     client = lab.client()
     client.wait_acked(50)
@@ -66,7 +66,7 @@ def run(lab):
     lab.sleep(0.1)
     must_fail(lambda: lab.assert_never_two_holders(WRITER), 'two holders')
     lab.assert_never_two_writers(WRITER)
-    two.sql('SET GLOBAL read_only=0')
+    two.open_writes()
     lab.sleep(0.1)
     must_fail(lambda: lab.assert_never_two_writers(WRITER), 'two writers')
     address(two, 'del')

@@ -28,15 +28,15 @@ def run(lab, variant):
     gtid = None
     if variant == 'extra':
         one.kill('agent')
-        one.start_mysqld('read_only = 0', 'skip_slave_start = 1')
+        one.start_mysqld(replicate=False, writable=True)
         one.sql(f'INSERT INTO app.writes VALUES ({ROW})')
-        gtid = one.value('@@gtid_binlog_pos')
+        gtid = one.extra_gtid('db2')
         lab.mark(f'db1 commits {gtid}, which nobody else has')
         back = lab.mark('its agent comes back')
         one.start_agent()
     else:
         back = lab.mark('db1 comes back')
-        one.start_mysqld('read_only = 0')
+        one.start_mysqld(writable=True)
 
     if variant == 'clean':
         lab.wait_online('db1')

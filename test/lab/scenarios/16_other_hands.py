@@ -45,10 +45,10 @@ def run(lab):
 
     lab.mark('the writer\'s address is added on db2; db3 is opened for writes')
     ip(two, f'addr add {WRITER}/24 dev eth0')
-    three.sql('SET GLOBAL read_only = 0')
+    three.open_writes()
     lab.wait_until(three.read_only, 1, 'db3 is read-only again')
     three.kill_mysqld()
-    three.start_mysqld('read_only = 0')
+    three.start_mysqld(writable=True)
     lab.wait_until(three.read_only, 2, 'db3, started writable, is read-only')
 
     lab.mark('db2: agent killed, record damaged, address left over, writable')
@@ -58,7 +58,7 @@ def run(lab):
     for path in records:
         with open(path, 'r+b') as f:
             f.write(b'\xff' * 32768)
-    two.sql('SET GLOBAL read_only = 0')
+    two.open_writes()
     ip(two, f'addr replace {WRITER}/24 dev eth0', f'addr replace {READERS[0]}/24 dev eth0')
     two.start_agent()
     lab.wait_until(lambda: two.read_only() and WRITER not in two.addresses(), 2,

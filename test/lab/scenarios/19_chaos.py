@@ -18,11 +18,12 @@ def run(lab):
     def in_a_while(what, longest=3.0):
         later.append((now() + pick.uniform(0.05, longest), what))
 
-    def again(host, what, *more):
+    def again(host, what):
         def start():
             process = getattr(host, what)
             if not process.alive():
-                getattr(host, f'start_{what}')(*more, **({'wait': 0} if what == 'mysqld' else {}))
+                getattr(host, f'start_{what}')(
+                    **({'writable': True, 'wait': 0} if what == 'mysqld' else {}))
         return start
 
     def stop(host, what):
@@ -31,7 +32,7 @@ def run(lab):
 
     def kill(host, what):
         host.kill(what)
-        in_a_while(again(host, what, *(['read_only = 0'] if what == 'mysqld' else [])), 1.5)
+        in_a_while(again(host, what), 1.5)
 
     def cut(host):
         host.cut()

@@ -22,7 +22,7 @@ def damage(host):
 
 def mend(host):
     rename(host, 'gone', 'writes')
-    host.sql('START SLAVE SQL_THREAD')
+    host.start_replication('SQL_THREAD')
 
 
 def run(lab, variant):

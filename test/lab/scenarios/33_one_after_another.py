@@ -80,7 +80,7 @@ def faults(lab, writer):
     some = pick.choice([one, one, *hosts])  # rather the writer
 
     def again(host, what):
-        getattr(host, f'start_{what}')(*(['skip_slave_start = 1'] if what == 'mysqld' else []))
+        getattr(host, f'start_{what}')(**({'replicate': False} if what == 'mysqld' else {}))
 
     def kill(host, what):
         host.kill(what)

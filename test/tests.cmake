@@ -7,3 +7,8 @@ include(${CMAKE_SOURCE_DIR}/test/scenario/scenario.cmake)
 add_test(NAME pure_foresee COMMAND sh ${CMAKE_SOURCE_DIR}/test/pure.sh $<TARGET_FILE:foresee>
     "err_set" "agent_[a-z_]+" "engine_[a-z_]+" "(check|host_state|mode)_names")
 include(${CMAKE_SOURCE_DIR}/test/exhaustive/exhaustive.cmake)
+# binary logs of real servers, which the fuzzer begins with too
+if(TARGET test_binlog_files)
+    target_compile_definitions(test_binlog_files PRIVATE
+        BINLOG_CORPUS="${CMAKE_SOURCE_DIR}/test/fuzz/corpus/binlog")
+endif()

@@ -58,7 +58,7 @@ static bool gtid_touches(enum gtid_key key, const struct gtid_range *r, const st
 
 /* Adds a range, joined with those it meets, so that the set stays sorted and without touching
  * ranges. Looks from the end: texts come sorted. */
-static void gtid_add(struct gtid_set *set, struct gtid_range add)
+void gtid_add(struct gtid_set *set, struct gtid_range add)
 {
     enum gtid_key key = gtid_key(set->flavour, set->flavour);
     unsigned from = set->n, to;

@@ -58,6 +58,9 @@ int gtid_parse(const char *text, enum gtid_flavour flavour, struct gtid_set *set
  * If that is size or more, the text ends after a whole item with "..." (for people only). */
 size_t gtid_format(const struct gtid_set *set, char *to, size_t size);
 
+/* Adds one range (1 <= lo <= hi), joined with what it meets; past GTID_RANGES_MAX: set->full. */
+void gtid_add(struct gtid_set *set, struct gtid_range add);
+
 static inline bool gtid_empty(const struct gtid_set *set)
 {
     return set->n == 0 && !set->full;

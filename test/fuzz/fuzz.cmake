@@ -15,6 +15,7 @@ function(hamm_fuzz topic part)
     add_test(NAME fuzz/${topic}
              COMMAND fuzz_${topic} -max_total_time=${FUZZ_SECONDS} ${found} ${seeds})
 endfunction()
+hamm_fuzz(binlog binlog)
 hamm_fuzz(conf conf)
 hamm_fuzz(frame net)
 hamm_fuzz(gtid gtid)

@@ -8,6 +8,7 @@
 #include "ctl/ctl.h"
 #include "monitor/monitor.h"
 #include "monitor/replay.h"
+#include "preflight/preflight.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,6 +84,9 @@ static const struct command {
     {"ctl", "[-c FILE] [--cluster NAME] [--json] COMMAND", "ask the monitor, or tell it something",
      ctl_main, NULL},
     {"check", "-c FILE", "say whether a configuration is right", check_main, check_help},
+    {"preflight", "-c FILE [--host NAME] [--json]",
+     "ask all servers whether hamm can rely on them, and how to mend what it can't", preflight_main,
+     preflight_help},
     {"keygen", "", "make a cluster key", keygen_main, keygen_help},
     {"replay", "[--verbose] [--from TIME] [--until TIME] FILE...",
      "run what a monitor recorded through its rules again", replay_main, replay_help},

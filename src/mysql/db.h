@@ -109,6 +109,7 @@ bool db_end(int64_t limit_ms) MUST_CHECK;
 /* Rows and columns count from 0. NULL for SQL NULL and for a column that does not exist. */
 const char *db_value(const struct db_result *r, unsigned row, unsigned column);
 const char *db_named(const struct db_result *r, unsigned row, const char *column);
+const char *db_column_name(const struct db_result *r, unsigned column);
 /* -1 if there is none; case does not matter. */
 int db_column(const struct db_result *r, const char *column);
 

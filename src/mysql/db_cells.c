@@ -58,6 +58,11 @@ const char *db_value(const struct db_result *r, unsigned row, unsigned column)
     return db_cell(r->cells, ((size_t)row + 1) * r->columns + column);
 }
 
+const char *db_column_name(const struct db_result *r, unsigned column)
+{
+    return column < r->columns ? db_cell(r->cells, column) : NULL;
+}
+
 int db_column(const struct db_result *r, const char *column)
 {
     for (unsigned i = 0; i < r->columns; i++)

@@ -98,7 +98,8 @@ class Flavour:
 
 class MariaDB(Flavour):
     name, title = 'mariadb', 'MariaDB'
-    config = '[mariadbd]\n' + COMMON + '''log_slave_updates = 1
+    config = '[mariadbd]\n' + COMMON + '''tmpdir = {data}
+log_slave_updates = 1
 innodb_buffer_pool_size = 16M
 innodb_log_file_size = 8M
 innodb_log_buffer_size = 2M

@@ -113,6 +113,27 @@ int agentd_source_of(const struct conf *c, const char *host, unsigned port)
     return -1;
 }
 
+/* Of a source that is not switched on the rest means nothing. */
+static void facts_traits(const struct mydb_facts *f, struct traits *t)
+{
+    bool source = f->semi_sync.source;
+
+    t->bits = (f->log_bin ? 0u : TRAIT_NO_BINLOG) | (f->log_updates ? 0u : TRAIT_NO_UPDATES) |
+              (f->applier_broken ? TRAIT_BROKEN : 0u) |
+              (f->semi_sync.replica ? TRAIT_SEMI_REPLICA : 0u) |
+              (f->semi_sync.receiver ? TRAIT_SEMI_RECEIVER : 0u);
+    t->delay_s = f->delay_s;
+    t->filters = f->filters;
+    if (!source)
+        return;
+    t->bits |= TRAIT_SEMI_SOURCE | (f->semi_sync.active ? TRAIT_SEMI_ACTIVE : 0u) |
+               (f->semi_sync.after_sync ? 0u : TRAIT_SEMI_AFTER) |
+               (f->semi_sync.hasty ? TRAIT_SEMI_HASTY : 0u);
+    t->semi_clients = f->semi_sync.clients;
+    t->semi_wait_for = f->semi_sync.wait_for;
+    t->semi_timeout_ms = f->semi_sync.timeout_ms;
+}
+
 void agentd_facts_of(const struct conf *c, const struct mydb_facts *from, struct agent_facts *to,
                      char problem[PROBLEM_LEN])
 {
@@ -129,6 +150,7 @@ void agentd_facts_of(const struct conf *c, const struct mydb_facts *from, struct
     to->mysql_flavour = !from->mariadb;
     to->read_only = from->read_only;
     to->applier = from->applier;
+    facts_traits(from, &to->traits);
     if (agentd_gtid_executed(from->mariadb, from->gtid_state, from->gtid_slave_pos, gtid,
                              sizeof gtid, &e) == 0)
         memcpy(to->gtid, gtid, strlen(gtid));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent/mydb.h"
 
+#include "mysql/filters.h"
 #include "mysql/job.h"
 
 #include <stdlib.h>
@@ -133,6 +134,20 @@ static void mydb_facts(const struct server_facts *f, struct mydb_facts *to)
         .source_port = f->repl.configured ? f->repl.source_port : 0,
         .receiver = f->repl.configured ? receiver[f->repl.io] : MYDB_RECEIVER_NO,
         .applier = f->repl.configured && f->repl.sql_running,
+        .applier_broken = f->repl.configured && !f->repl.sql_running && f->repl.sql_errno,
+        .log_bin = f->log_bin,
+        .log_updates = f->log_updates,
+        .delay_s = f->repl.delay_s,
+        .filters = filters_add(f->filters, f->repl.filters),
+        .semi_sync = {.source = f->semi_sync.source,
+                      .active = f->semi_sync.active,
+                      .after_sync = f->semi_sync.after_sync,
+                      .hasty = f->semi_sync.no_replica_no_wait,
+                      .replica = f->semi_sync.replica,
+                      .receiver = f->semi_sync.replica_active,
+                      .clients = f->semi_sync.clients,
+                      .wait_for = f->semi_sync.wait_for,
+                      .timeout_ms = f->semi_sync.timeout_ms},
         .lag_ms = !f->repl.configured || f->repl.lag_s < 0 ? -1 : f->repl.lag_s * 1000,
     };
 }

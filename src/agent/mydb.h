@@ -44,7 +44,16 @@ struct mydb_facts {
     unsigned source_port;
     enum mydb_receiver receiver;
     bool applier;
-    int64_t lag_ms; /* -1 unknown */
+    bool applier_broken; /* it stopped on an error */
+    int64_t lag_ms;      /* -1 unknown */
+    bool log_bin, log_updates;
+    unsigned delay_s;
+    uint64_t filters; /* as a number: mysql/filters.h */
+    struct {
+        bool source, active, after_sync, hasty, replica, receiver;
+        unsigned clients, wait_for;
+        int64_t timeout_ms;
+    } semi_sync;
 };
 
 struct mydb_ask {

@@ -470,6 +470,7 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->source = a->facts_known ? a->facts.source : -1;
     out->receiver = a->facts.receiver;
     out->applier = a->facts.applier;
+    out->traits = a->facts.traits;
     out->lag_ms = a->facts.lag_ms;
     memcpy(out->problem, a->problem, sizeof out->problem);
 }

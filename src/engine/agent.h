@@ -99,6 +99,7 @@ struct agent_facts {
     char source_host[ADDR_LEN];
     unsigned source_port;
     enum receiver receiver;
+    struct traits traits;
     int64_t lag_ms;
     int source; /* host whose address and port that is; -1 none or a stranger */
 };

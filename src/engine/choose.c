@@ -166,7 +166,7 @@ bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size
     else if (x->extra[0] && !forced)
         SAY(why, size, "%s has transactions nobody else has", host_name(e, h));
     else
-        return true;
+        return forced || !writable || !fit_barred(e, s, h, why, size);
     return false;
 }
 

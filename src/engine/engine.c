@@ -325,6 +325,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
         x->dead_since = 0;
         trap_restart(e, h, CK_MYSQL); /* it was refused because it was dead */
     }
+    fit_note(e, h);
     slots_report(e, h, p);
     if (engine_writer(e) == h)
         memcpy(e->slot[engine_active_slot(e)].wrote, r->gtid, strlen(r->gtid) + 1);

@@ -3,7 +3,8 @@
  *   engine.c  events in, journal     reign.c   epochs, who reigns    trap.c    checks
  *   states.c  host states            slots.c   who holds what        choose.c  candidates
  *   slot_rules.c  when slots change  role_rules.c  balance, prefer   gather.c  who has most
- *   orders.c  what agents are told   move.c    moves, commands       story.c, kill.c, explain.c */
+ *   orders.c  what agents are told   move.c    moves, commands       fit.c     who is barred
+ *   story.c, kill.c, explain.c */
 #pragma once
 
 #include "base/check.h"
@@ -91,6 +92,15 @@ int64_t slot_out_at(const struct engine *e, int s, int h);
 bool gtid_text_subset(const struct engine *e, int a, const char *text, int b);
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out,
                      size_t size);
+
+/* fit.c */
+void fit_note(struct engine *e, int h); /* it reported */
+/* Never the writer by itself: `why` says why. The operator may force it. */
+bool fit_barred(const struct engine *e, int s, int h, char *why, size_t size);
+/* Can `to` fetch from `from` what it lacks? */
+bool fit_lends(const struct engine *e, int from, int to);
+/* By its last report what it had acknowledged to clients was held by a replica too. */
+bool fit_acknowledged(const struct engine *e, int h);
 
 /* gather.c */
 enum { GATHER_MS = 500, FETCH_MS = 5000 /* nobody is waited for longer */ };

@@ -64,7 +64,7 @@ static void explain_candidate(const struct engine *e, struct page *to, int s, in
 
     if (!slot_fit(e, s, h, false, why, sizeof why))
         line(to, "  %s%s cannot get it: %s%s", prefix, host_name(e, h), why,
-             x->state == REPLICATION_FAIL && slot_writable(e, s) && host_live(e, h)
+             slot_writable(e, s) && slot_fit(e, s, h, true, NULL, 0)
                  ? "; only the operator could force it (move-role --force)"
                  : "");
     else if (!slot_clear_for(e, s, h, why, sizeof why))

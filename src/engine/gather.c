@@ -5,10 +5,14 @@
  * long. */
 #include "engine/engine_internal.h"
 
-/* Who wrote last counts whatever his state: what he has is what there is. */
+/* Who wrote last counts whatever his state: what he has is what there is. Who is kept behind has
+ * nothing that others lack, and would take long to say so. */
 static bool gather_counts(const struct engine *e, int s, int h)
 {
     const struct host *x = &e->host[h];
+
+    if (x->report.traits.delay_s && e->slot[s].last != h)
+        return false;
 
     return host_live(e, h) && x->report.mysqld == MYSQLD_UP && x->report.facts && !x->extra[0] &&
            (x->state == ONLINE || x->state == REPLICATION_DELAY || e->slot[s].last == h);
@@ -38,17 +42,50 @@ static bool gather_all(const struct engine *e, int s)
     return true;
 }
 
-/* Somebody who has everything `to` has, and more; -1 nobody. */
+static bool gather_has_all_of(const struct engine *e, int a, int b)
+{
+    return gtid_text_subset(e, b, e->host[b].report.gtid, a);
+}
+
+/* It has something that `than` lacks, and both can be read. */
+static bool gather_has_more(const struct engine *e, int s, int h, int than)
+{
+    return h != than && gather_counts(e, s, h) && !gather_has_all_of(e, than, h) &&
+           gather_has_all_of(e, h, h) && gather_has_all_of(e, than, than);
+}
+
+/* Somebody who can lend what `to` lacks: who has everything `to` has, and most; else, where each
+ * has something the other lacks, the first in the file's order; -1 nobody. */
 static int gather_ahead(const struct engine *e, int s, int to)
 {
-    int best = to;
+    int best = to, other = -1;
 
-    for (int h = 0; h < (int)e->conf.names.hosts; h++)
-        if (h != best && gather_counts(e, s, h) &&
-            gtid_text_subset(e, best, e->host[best].report.gtid, h) &&
-            !gtid_text_subset(e, h, e->host[h].report.gtid, best))
+    for (int h = 0; h < (int)e->conf.names.hosts; h++) {
+        if (!gather_has_more(e, s, h, best) || !fit_lends(e, h, to))
+            continue;
+        if (gather_has_all_of(e, h, best))
             best = h;
-    return best == to ? -1 : best;
+        else if (best == to && other < 0)
+            other = h;
+    }
+    return best == to ? other : best;
+}
+
+/* What others have and `to` will not get before it opens is told. */
+static void gather_tell_missing(struct engine *e, int s, int to, struct plan *p)
+{
+    const struct slot *x = &e->slot[s];
+    char missing[PROBLEM_LEN];
+
+    for (int h = 0; h < (int)e->conf.names.hosts; h++) {
+        if (!gather_has_more(e, s, h, to) || (x->fetched && gather_has_all_of(e, x->fetch_from, h)))
+            continue;
+        gtid_text_extra(e, h, e->host[h].report.gtid, to, missing, sizeof missing);
+        plan_event(e, p, EVENT_WARN, to, "goes on without what %s has%s: %s", host_name(e, h),
+                   fit_lends(e, h, to) ? " and it could not fetch in time"
+                                       : " and can't lend (binary log off, or other filters)",
+                   missing);
+    }
 }
 
 /* What is still to be done before `to` may open: nothing, all stop and apply, fetch from somebody.
@@ -115,12 +152,15 @@ void gather_end(struct engine *e, int s, int to, struct plan *p)
                    host_name(e, x->last), x->reach);
         x->reach[0] = 0;
     }
-    if (!x->gather_since || x->reach[0] || x->fetch_by != to ||
-        !gather_receives(e, s, to, x->fetch_from) || !e->host[x->fetch_from].report.facts)
+    if (!x->gather_since || x->reach[0])
         return;
-    memcpy(x->reach, e->host[x->fetch_from].report.gtid,
-           strlen(e->host[x->fetch_from].report.gtid) + 1);
-    x->fetched = true;
+    if (x->fetch_by == to && gather_receives(e, s, to, x->fetch_from) &&
+        e->host[x->fetch_from].report.facts) {
+        memcpy(x->reach, e->host[x->fetch_from].report.gtid,
+               strlen(e->host[x->fetch_from].report.gtid) + 1);
+        x->fetched = true;
+    }
+    gather_tell_missing(e, s, to, p);
 }
 
 bool gather_open(const struct engine *e, int s, int to)

@@ -418,7 +418,11 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         return;
     }
     if (!slot_fit(e, s, c->host, c->force, why, sizeof why)) {
-        answer(p, c->id, 1, "ERROR: %s; see hamm ctl status", why);
+        answer(p, c->id, 1, "ERROR: %s; see hamm ctl status%s", why,
+               slot_writable(e, s) && e->host[c->host].state == ONLINE &&
+                       slot_fit(e, s, c->host, true, NULL, 0)
+                   ? "; --force overrides that"
+                   : "");
         return;
     }
     x->forced = c->force;
@@ -426,8 +430,9 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         command_lost(e, c, p);
     if (x->holder >= 0 && !command_holder_dead(e, x->holder)) {
         move_begin(e, c->id, s, c->host);
-        if (c->force && e->host[c->host].state == REPLICATION_FAIL)
-            move_go(e); /* it will never catch up */
+        if (c->force &&
+            (e->host[c->host].state == REPLICATION_FAIL || fit_barred(e, s, c->host, NULL, 0)))
+            move_go(e); /* it will never catch up by itself */
         return;
     }
     x->target = c->host;

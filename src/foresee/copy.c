@@ -74,6 +74,7 @@ static void copy_facts(const struct msg_report *r, struct agent_facts *to)
     to->mysql_flavour = r->mysql_flavour;
     to->read_only = r->read_only;
     to->applier = r->applier;
+    to->traits = r->traits;
     memcpy(to->gtid, r->gtid, sizeof to->gtid);
     memcpy(to->source_host, r->source_host, sizeof to->source_host);
     to->source_port = r->source_port;
@@ -165,6 +166,8 @@ static void copy_server(struct foresee *f, int host)
     v->receive = r->receiver != RECEIVER_NO;
     v->connected = r->receiver == RECEIVER_YES;
     v->apply = r->applier;
+    v->traits = r->traits;
+    v->traits.bits &= ~(unsigned)TRAIT_BROKEN;
     v->broken = v->receive && !v->apply && h->check[CK_REP_THREADS].last == RESULT_ERROR;
     v->lag_ms = r->lag_ms >= 1000 ? r->lag_ms : 0;
     memcpy(v->have, r->gtid, sizeof v->have);

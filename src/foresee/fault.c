@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The words of faults. One row of the table for each; a row's `args` is a pattern:
  *   h host   o host or `monitor`, may be left out   d duration   c check   r result   t text, may
- * be left out   u up|down   k ok|failed   b reboot or duration   m mode   v move-role's   i
- * set-ip's
+ * be left out   s a server's trait   u up|down   k ok|failed   b reboot or duration   m mode   v
+ * move-role's   i set-ip's
  */
 #include "foresee/fault.h"
 
@@ -27,6 +27,9 @@ static const struct fault_row {
     {"heal", "ho", FAULT_HEAL, -1, "HOST [HOST|monitor]", "ends cut, lag and break-replication"},
     {"lag", "hd", FAULT_LAG, -1, "HOST DURATION", "its applier stays that far behind"},
     {"break-replication", "h", FAULT_BREAK, -1, "HOST", "its applier stops with an error"},
+    {"server", "hs", FAULT_TRAIT, -1,
+     "HOST plain|no-log-bin|no-log-updates|filters|delayed|applier-stopped|semi-sync",
+     "from now on it is set up like that"},
     {"extra", "h", FAULT_EXTRA, -1, "HOST", "it gets a transaction that nobody receives from it"},
     {"write", "h", FAULT_WRITE, -1, "HOST", "it gets a transaction, which is replicated"},
     {"rebuild", "h", FAULT_REBUILD, -1, "HOST", "it gets a copy of the writer's data"},
@@ -228,6 +231,9 @@ static int duration_of(struct parse *p, const char *word)
 static int argument(struct parse *p, char kind, const char *word)
 {
     static const char *const results[] = {"ok", "error", "unknown", "true"};
+    static const char *const traits[SERVER_TRAIT_N] = {"plain",    "no-log-bin", "no-log-updates",
+                                                       "filters",  "delayed",    "applier-stopped",
+                                                       "semi-sync"};
     static const char *const network[] = {"down", "up"}, *const killed[] = {"failed", "ok"};
     struct fault *f = p->f;
     int at = 0;
@@ -255,6 +261,10 @@ static int argument(struct parse *p, char kind, const char *word)
         at = choice(p, "unknown result", word, results, ARRAY_LEN(results));
         f->on = at != 3;
         f->result = at == 3 || at < 0 ? RESULT_OK : (enum result)at;
+        break;
+    case 's':
+        at = choice(p, "unknown word", word, traits, ARRAY_LEN(traits));
+        f->trait = at < 0 ? SERVER_PLAIN : (enum server_trait)at;
         break;
     case 'u':
         at = choice(p, "unknown word", word, network, 2);

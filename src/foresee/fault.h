@@ -19,6 +19,7 @@ enum fault_kind {
     FAULT_HEAL,         /* undoes cut, lag and break-replication */
     FAULT_LAG,          /* the applier of host stays `ms` behind */
     FAULT_BREAK,        /* the applier of host stops with an error */
+    FAULT_TRAIT,        /* its server is set up otherwise */
     FAULT_EXTRA,        /* host gets a transaction that nobody else receives */
     FAULT_WRITE,        /* host gets a transaction that is replicated */
     FAULT_REBUILD,      /* host gets a copy of the writer's data */
@@ -37,6 +38,17 @@ enum fault_kind {
     FAULT_N
 };
 
+enum server_trait {
+    SERVER_PLAIN, /* as it should be */
+    SERVER_NO_BINLOG,
+    SERVER_NO_UPDATES,
+    SERVER_FILTERS,
+    SERVER_DELAYED,
+    SERVER_APPLIER_STOPPED, /* by hand */
+    SERVER_SEMI_SYNC,       /* it waits for acknowledgements, and gets them */
+    SERVER_TRAIT_N
+};
+
 struct fault {
     enum fault_kind kind;
     int64_t after_ms; /* after the one before */
@@ -45,6 +57,7 @@ struct fault {
     enum check check;
     enum result result;
     bool on;
+    enum server_trait trait;
     char text[FAULT_TEXT]; /* message of check and killed */
     struct engine_command command;
     char said[FAULT_TEXT]; /* the words themselves */

@@ -67,6 +67,7 @@ struct foresee_server {
     int source;                        /* -1 none */
     unsigned source_port;
     char source_host[ADDR_LEN];
+    struct traits traits;
     char have[GTID_LEN], relay[GTID_LEN], extra[GTID_LEN];
 };
 

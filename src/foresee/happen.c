@@ -113,6 +113,26 @@ static void happen_break(struct foresee *f, const struct fault *a)
     f->node[a->host].server.apply = false;
 }
 
+static void happen_trait(struct foresee *f, const struct fault *a)
+{
+    static const struct traits traits[SERVER_TRAIT_N] = {
+        [SERVER_NO_BINLOG] = {.bits = TRAIT_NO_BINLOG},
+        [SERVER_NO_UPDATES] = {.bits = TRAIT_NO_UPDATES},
+        [SERVER_FILTERS] = {.filters = 2ull << FILTERS_SHIFT | 7}, /* a Replicate_Ignore_DB */
+        [SERVER_DELAYED] = {.delay_s = 3600},
+        [SERVER_SEMI_SYNC] = {.bits = TRAIT_SEMI_SOURCE | TRAIT_SEMI_ACTIVE,
+                              .semi_clients = 1,
+                              .semi_wait_for = 1,
+                              .semi_timeout_ms = 10000},
+    };
+    struct foresee_server *v = &f->node[a->host].server;
+
+    v->traits = traits[a->trait];
+    if (a->trait == SERVER_APPLIER_STOPPED)
+        v->apply = false;
+    foresee_push(f, 1, DUE_FACTS_ANEW, a->host, 0, 0);
+}
+
 static void happen_transaction(struct foresee *f, int h, char *to)
 {
     const struct foresee_server *v = &f->node[h].server;
@@ -298,6 +318,7 @@ void foresee_fault(struct foresee *f, const struct fault *fault)
         [FAULT_HEAL] = happen_heal,
         [FAULT_LAG] = happen_lag,
         [FAULT_BREAK] = happen_break,
+        [FAULT_TRAIT] = happen_trait,
         [FAULT_EXTRA] = happen_extra,
         [FAULT_WRITE] = happen_write,
         [FAULT_REBUILD] = happen_rebuild,

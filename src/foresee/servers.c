@@ -68,6 +68,9 @@ void server_facts(const struct foresee *f, int h, struct agent_facts *out)
     out->source_port = v->source_port;
     out->receiver = !v->receive ? RECEIVER_NO : v->connected ? RECEIVER_YES : RECEIVER_CONNECTING;
     out->applier = v->apply;
+    out->traits = v->traits;
+    if (v->broken)
+        out->traits.bits |= TRAIT_BROKEN;
     out->lag_ms = server_lag(f, h);
 }
 

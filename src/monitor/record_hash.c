@@ -125,6 +125,7 @@ static void add_host(uint64_t *h, const struct host *x)
     ADD(h, x->report.tail);
     ADD(h, x->returning);
     ADD(h, x->kill);
+    ADD(h, x->by_hand);
     ADD(h, x->clean);
     ADD(h, x->sampled);
     add_text(h, x->extra);

@@ -3,8 +3,11 @@
 
 #include "proto/codec.h"
 
-#define AT(member)   .key = #member, .at = offsetof(struct THIS, member)
-#define ROOM(member) .size = sizeof(((struct THIS *)0)->member)
+#include <limits.h>
+
+#define AT(member)        .key = #member, .at = offsetof(struct THIS, member)
+#define IN(outer, member) .key = #member, .at = offsetof(struct THIS, outer.member)
+#define ROOM(member)      .size = sizeof(((struct THIS *)0)->member)
 #define U64(member)                                                                                \
     {                                                                                              \
         AT(member), .type = F_U64                                                                  \
@@ -189,6 +192,15 @@ static const struct field report_fields[] = {
     HOST(source),
     ENUM(receiver, receiver_words),
     BOOL(applier),
+    {.key = "traits",
+     .at = offsetof(struct msg_report, traits.bits),
+     .type = F_UINT,
+     .max = TRAIT_ALL},
+    {IN(traits, delay_s), .type = F_UINT, .max = UINT_MAX},
+    {IN(traits, filters), .type = F_U64},
+    {IN(traits, semi_clients), .type = F_UINT, .max = UINT_MAX},
+    {IN(traits, semi_wait_for), .type = F_UINT, .max = UINT_MAX},
+    {IN(traits, semi_timeout_ms), .type = F_MS},
     MS(lag_ms),
     TEXT(problem),
     {0},

@@ -55,6 +55,30 @@ enum tail { TAIL_NONE, TAIL_READING, TAIL_READY, TAIL_FAILED, TAIL_N };
 enum gate_kind { GATE_NFT, GATE_LIFETIME, GATE_N };
 enum receiver { RECEIVER_NO, RECEIVER_CONNECTING, RECEIVER_YES, RECEIVER_N };
 
+/* What a server is like beside its transactions, as bits of traits.bits; none of them: as it should
+ * be, without semi-synchronous replication. */
+enum trait {
+    TRAIT_NO_BINLOG = 1 << 0,     /* log_bin is off */
+    TRAIT_NO_UPDATES = 1 << 1,    /* what it applies doesn't go into its binary log */
+    TRAIT_BROKEN = 1 << 2,        /* its applier stopped on an error */
+    TRAIT_SEMI_SOURCE = 1 << 3,   /* semi-sync: its commits shall wait for acknowledgements */
+    TRAIT_SEMI_ACTIVE = 1 << 4,   /* and do; else it fell back to asynchronous */
+    TRAIT_SEMI_AFTER = 1 << 5,    /* the wait point is AFTER_COMMIT: others see it before */
+    TRAIT_SEMI_HASTY = 1 << 6,    /* it doesn't wait while too few replicas are connected */
+    TRAIT_SEMI_REPLICA = 1 << 7,  /* semi-sync as a replica is switched on */
+    TRAIT_SEMI_RECEIVER = 1 << 8, /* and its receiver acknowledges */
+    TRAIT_ALL = (1 << 9) - 1,
+};
+struct traits { /* no padding: compared as bytes */
+    unsigned bits;
+    unsigned delay_s; /* how far behind its source the DBA wants it */
+    uint64_t filters; /* what its replication or its binary log leaves out: bits from FILTERS_SHIFT
+                         on say which kinds of filters, below is a checksum; 0 nothing */
+    unsigned semi_clients, semi_wait_for; /* replicas that acknowledge; how many must */
+    int64_t semi_timeout_ms;
+};
+enum { FILTERS_SHIFT = 52 };
+
 struct msg_hello {
     unsigned version;
     enum speaker speaker;
@@ -168,6 +192,7 @@ struct msg_report {
     int source; /* the host that is; -1 none or a stranger */
     enum receiver receiver;
     bool applier;
+    struct traits traits;
     int64_t lag_ms;            /* -1 unknown (NULL) */
     char problem[PROBLEM_LEN]; /* what keeps this agent from doing as ordered, with the next step;
                                   "" nothing */

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,7 @@ static void report(void **state)
                                           .members = UINT64_MAX};
     r->mysqld = MYSQLD_DEAD;
     r->facts = r->mysql_flavour = r->read_only = r->applier = true;
+    r->traits = (struct traits){TRAIT_ALL, UINT_MAX, UINT64_MAX, UINT_MAX, UINT_MAX, MSG_MS_MAX};
     r->facts_ms = 40;
     r->source_port = 65535;
     r->receiver = RECEIVER_YES;
@@ -209,7 +211,7 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_order), 4216);
     assert_int_equal(sizeof(struct msg_grant), 2136);
     assert_int_equal(sizeof(struct msg_lease), 1568);
-    assert_int_equal(sizeof(struct msg_report), 8952);
+    assert_int_equal(sizeof(struct msg_report), 8984);
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
     assert_int_equal(sizeof(struct msg_command), 4112);

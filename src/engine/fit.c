@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What keeps a server from ever becoming the writer by itself, whatever its state, and from lending
+ * others what they lack; and whether a writer's acknowledgements are worth something. Whoever wrote
+ * last has what there is: how it replicates doesn't matter. */
+#include "engine/engine_internal.h"
+
+#include <inttypes.h>
+
+enum { SEMI_TIMEOUT_LEAST_MS = 2000 /* it cannot give up between two looks */ };
+
+static int fit_last_writer(const struct engine *e, int s)
+{
+    const struct slot *x = &e->slot[s];
+
+    return x->holder >= 0 && x->arrived ? x->holder : x->last;
+}
+
+/* Its applier stands still, and it was not hamm that stopped it. Both threads may stand still since
+ * a restart: then draining starts them, unless they were just seen to run. */
+static bool fit_stopped_by_hand(const struct host *x)
+{
+    const struct check_state *threads = &x->check[CK_REP_THREADS];
+
+    return !x->report.applier && x->report.source_host[0] &&
+           (x->report.receiver != RECEIVER_NO ||
+            (threads->known && threads->good && threads->last == RESULT_ERROR));
+}
+
+void fit_note(struct engine *e, int h)
+{
+    struct host *x = &e->host[h];
+    bool ordered = x->order.serial && x->order.start_id == x->report.start_id;
+    bool settled = !ordered || x->report.settled >= x->order.serial;
+
+    if (!x->report.facts)
+        return;
+    if (settled && x->report.applier)
+        x->by_hand = false;
+    else if (settled && !(ordered && x->order.follow == FOLLOW_NONE) && fit_stopped_by_hand(x))
+        x->by_hand = true;
+}
+
+static bool fit_applier_stopped(const struct engine *e, int h)
+{
+    const struct msg_report *r = &e->host[h].report;
+
+    return r->source_host[0] &&
+           (e->host[h].by_hand || (!r->applier && r->traits.bits & TRAIT_BROKEN));
+}
+
+static bool fit_seen(const struct engine *e, int h)
+{
+    return e->host[h].report.start_id && e->host[h].report.gtid[0];
+}
+
+/* With whom its filters differ: who wrote last, or another candidate where that isn't known; -1
+ * nobody. Without filters a server has everything. */
+static int fit_filters_differ(const struct engine *e, int s, int h)
+{
+    uint64_t own = e->host[h].report.traits.filters;
+    int was = fit_last_writer(e, s);
+
+    if (!own || was == h)
+        return -1;
+    if (was >= 0 && fit_seen(e, was))
+        return e->host[was].report.traits.filters == own ? -1 : was;
+    for (int c = 0; c < (int)e->conf.names.hosts; c++)
+        if (c != h && role_candidates(e, e->conf.slot_role[s]) >> c & 1 && fit_seen(e, c) &&
+            e->host[c].report.traits.filters != own)
+            return c;
+    return -1;
+}
+
+static const char *fit_filter_name(uint64_t filters)
+{
+    static const char *const kinds[] = {
+        "replicate_do_db",        "replicate_ignore_db",     "replicate_do_table",
+        "replicate_ignore_table", "replicate_wild_do_table", "replicate_wild_ignore_table",
+        "replicate_rewrite_db",   "DO_DOMAIN_IDS",           "IGNORE_DOMAIN_IDS",
+        "binlog_do_db",           "binlog_ignore_db",
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        if (filters >> FILTERS_SHIFT >> i & 1)
+            return kinds[i];
+    return "a filter";
+}
+
+bool fit_barred(const struct engine *e, int s, int h, char *why, size_t size)
+{
+    const struct msg_report *r = &e->host[h].report;
+    const char *name = host_name(e, h);
+    bool replicates = fit_last_writer(e, s) != h;
+    int other;
+
+    if (!r->facts)
+        return false;
+    other = fit_filters_differ(e, s, h);
+    if (r->traits.bits & TRAIT_NO_BINLOG)
+        SAY(why, size, "%s has log_bin off: nobody could follow it", name);
+    else if (r->traits.bits & TRAIT_NO_UPDATES)
+        SAY(why, size,
+            "%s has log_slave_updates (log_replica_updates) off: what it applied is not in its "
+            "binary log, nobody could follow it",
+            name);
+    else if (other >= 0)
+        SAY(why, size, "%s has another filter (%s) than %s: it may not have all the data", name,
+            fit_filter_name(r->traits.filters), host_name(e, other));
+    else if (replicates && fit_applier_stopped(e, h))
+        SAY(why, size, "the applier of %s %s", name,
+            r->traits.bits & TRAIT_BROKEN
+                ? "stopped on an error: see SHOW REPLICA STATUS there"
+                : "was stopped by hand; there: START REPLICA SQL_THREAD (MariaDB: START SLAVE)");
+    else if (replicates && r->source_host[0] && r->traits.delay_s)
+        SAY(why, size,
+            "%s is kept %u s behind (SOURCE_DELAY, MASTER_DELAY): it would have to apply all of "
+            "that first",
+            name, r->traits.delay_s);
+    else
+        return false;
+    return true;
+}
+
+bool fit_lends(const struct engine *e, int from, int to)
+{
+    const struct traits *f = &e->host[from].report.traits;
+
+    return !(f->bits & (TRAIT_NO_BINLOG | TRAIT_NO_UPDATES)) &&
+           (!f->filters || f->filters == e->host[to].report.traits.filters);
+}
+
+bool fit_acknowledged(const struct engine *e, int h)
+{
+    const struct traits *t = &e->host[h].report.traits;
+    const unsigned good = TRAIT_SEMI_SOURCE | TRAIT_SEMI_ACTIVE;
+
+    return (t->bits & (good | TRAIT_SEMI_AFTER | TRAIT_SEMI_HASTY)) == good &&
+           t->semi_clients >= (t->semi_wait_for ? t->semi_wait_for : 1) &&
+           t->semi_timeout_ms >= SEMI_TIMEOUT_LEAST_MS;
+}

@@ -75,6 +75,9 @@ class Flavour:
     def prepare_host(self, host):
         """Before a server is started there for the first time."""
 
+    def tls(self, directory):
+        """`mysql.tls` of cluster.yaml, or None for its default; files it needs go there."""
+
     def follow(self, address, gtid=True, at=None, **options):
         """The statement that names the source; options as in retry_count=5, ssl=1."""
         options = {'host': address, 'user': 'hamm_repl', 'password': PASSWORDS['repl'],
@@ -240,7 +243,12 @@ performance_schema_digests_size = 0
 
     def prepare_host(self, host):
         host.ns.run(['sh', '-c', self.root_script(self.root(host), host.directory, host.data,
-                                                  '/run')])
+                                                  host.lab.shared, '/run')])
+
+    def tls(self, directory):
+        """All servers have the template's certificates. Told no CA, libmariadb reads the system's
+        for each connection, 16 ms of computing: too much for several labs side by side."""
+        return {'mode': 'preferred', 'ca': shutil.copy(f'{self.template}/ca.pem', directory)}
 
     @staticmethod
     def root(host):

@@ -79,6 +79,8 @@ class Lab:
         self.directory = tempfile.mkdtemp(prefix=f'hamm-lab-{os.getpid()}-')
         self.mark_env = f'HAMM_LAB={self.directory}'
         self.config = os.path.join(self.directory, 'cluster.yaml')
+        self.shared = os.path.join(self.directory, 'shared')  # servers, too, see these files
+        os.mkdir(self.shared)
         self.namespaces, self.hosts, self.clients, self.marks = {}, {}, [], []
         self.recorder = self.switch = None
         self.ipv6 = False
@@ -158,6 +160,8 @@ class Lab:
             'failover': {'auto_set_online': '1s', **(failover or {})},
             'state_dir': '/var/lib/hamm',
         }
+        if tls := self.flavour.tls(self.shared):
+            tree['mysql']['tls'] = tls
         if checks:
             tree['checks'] = checks
         for name, more in (roles or {}).items():

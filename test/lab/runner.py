@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs scenarios one after the other, each in a laboratory of its own."""
+"""Runs scenarios, one after the other or side by side, each in a laboratory of its own."""
 import argparse
+import contextlib
 import functools
 import glob
 import importlib.util
@@ -12,13 +13,17 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import namedtuple
 
+from . import pool
 from .flavours import FLAVOURS, prepared
 from .lab import Failure, Lab, Skipped, fail_if_not_root
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scenarios')
 LOG_LINES = 40
+
+Task = namedtuple('Task', 'name run flavour seed')
 
 
 class Stopped(BaseException):
@@ -111,16 +116,16 @@ def keep(lab):
     signal.pause()
 
 
-def run_one(name, run, args, flavour, seed):
+def run_one(task, args):
     """('ok', 'FAILED' or 'skipped', line)"""
-    lab, began = None, time.monotonic()
+    name, lab, began = task.name, None, time.monotonic()
     failure, skipped, figures, stopped = None, None, '', None
     try:
-        lab = Lab(args.hamm, flavour, name, args.asan,
+        lab = Lab(args.hamm, task.flavour, name, args.asan,
                   (lambda t: print(f'    {t}', flush=True)) if args.verbose else None)
-        lab.random, lab.minutes = random.Random(seed), args.minutes
+        lab.random, lab.minutes = random.Random(task.seed), args.minutes
         lab.long = args.long
-        figures = run(lab) or ''
+        figures = task.run(lab) or ''
         if lab.recorder:
             lab.assert_safe()
         lab.finish()
@@ -154,7 +159,8 @@ def run_one(name, run, args, flavour, seed):
     took = time.monotonic() - began
     verdict = 'FAILED' if failure else 'skipped' if skipped else 'ok'
     figures = failure.strip().split('\n')[0][:150] if failure else skipped or figures
-    return verdict, f'{verdict:7} {name:28} {took:5.1f} s  {figures}'
+    seed = f'  (--seed {task.seed})' if failure else ''
+    return verdict, f'{verdict:7} {name:28} {took:5.1f} s  {figures}{seed}'
 
 
 def parse(argv):
@@ -170,13 +176,59 @@ def parse(argv):
     p.add_argument('--minutes', type=float, default=0.5, help='length of the memory scenario')
     p.add_argument('--long', action='store_true',
                    help='the long ones too, and those that wait, wait a minute')
-    p.add_argument('--flavour', default='mariadb', choices=FLAVOURS,
+    p.add_argument('--flavour', default='mariadb', choices=(*FLAVOURS, 'both'),
                    help='which servers: mariadb, the system\'s, or mysql, of Debian sid')
+    p.add_argument('--jobs', type=int, default=1, metavar='N', help='so many side by side')
     p.add_argument('-v', '--verbose', action='store_true', help='say each step')
     args = p.parse_args(argv)
+    if args.keep or args.verbose:
+        args.jobs = 1
     args.hamm = os.path.abspath(args.hamm or os.path.join(
         ROOT, 'build', 'asan' if args.asan else 'dev', 'hamm'))
     return args
+
+
+def tasks(found, flavours, args):
+    """Every scenario on every flavour, as often as was asked for."""
+    def seed():
+        return args.seed if args.seed is not None else random.randrange(1 << 30)
+    return [Task(name if f is flavours[0] else f'{name}@{f.name}', run, f, seed())
+            for _ in range(args.repeat) for name, run in found for f in flavours]
+
+
+class Sum:
+    """What has ended how."""
+
+    def __init__(self):
+        self.n, self.skipped = {'ok': 0, 'FAILED': 0, 'skipped': 0}, []
+
+    def ended(self, task, answer):
+        verdict, line = answer or ('FAILED', f'FAILED  {task.name}: its process died')
+        self.n[verdict] += 1
+        if verdict == 'skipped':
+            self.skipped.append(task.name)
+        print(line, flush=True)
+
+    def close(self):
+        if self.skipped:
+            print('skipped, neither passed nor failed: ' + ', '.join(self.skipped))
+        print(f'{self.n["ok"]} passed, {self.n["FAILED"]} failed', flush=True)
+        return 1 if self.n['FAILED'] else 0
+
+
+def run_all(found, args):
+    ended = Sum()
+    with contextlib.ExitStack() as stack:
+        flavours = [stack.enter_context(prepared(f)) for f in
+                    (FLAVOURS if args.flavour == 'both' else [args.flavour])]
+        todo, work = tasks(found, flavours, args), functools.partial(run_one, args=args)
+        if args.jobs > 1:
+            pool.side_by_side(todo, work, args.jobs, ended.ended)
+        else:
+            for task in todo:
+                ended.ended(task, work(task))
+        hold_signals()
+    return ended.close()
 
 
 def main(argv):
@@ -192,20 +244,8 @@ def main(argv):
     fail_if_not_root()
     remove_stale()
     take_signals()
-    ended = {'ok': 0, 'FAILED': 0, 'skipped': []}
     try:
-        with prepared(args.flavour) as flavour:
-            for i in range(args.repeat):
-                for name, run in found:
-                    seed = args.seed if args.seed is not None else random.randrange(1 << 30)
-                    verdict, line = run_one(name, run, args, flavour, seed)
-                    ended[verdict] += [name] if verdict == 'skipped' else 1
-                    print(line + (f'  (--seed {seed})' if verdict == 'FAILED' else ''), flush=True)
-            hold_signals()
+        return run_all(found, args)
     except Stopped as e:
         print(f'stopped by {e}; everything is taken down', flush=True)
         return 130
-    if ended['skipped']:
-        print('skipped, neither passed nor failed: ' + ', '.join(ended['skipped']))
-    print(f'{ended["ok"]} passed, {ended["FAILED"]} failed', flush=True)
-    return 1 if ended['FAILED'] else 0

@@ -12,3 +12,7 @@ if(TARGET test_binlog_files)
     target_compile_definitions(test_binlog_files PRIVATE
         BINLOG_CORPUS="${CMAKE_SOURCE_DIR}/test/fuzz/corpus/binlog")
 endif()
+# from one server's binary log into another
+if(TARGET test_mysql_live_salvage)
+    target_link_libraries(test_mysql_live_salvage binlog)
+endif()

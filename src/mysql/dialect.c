@@ -284,7 +284,7 @@ int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct
     const char *const *name = repl_columns[d->mariadb];
     int at = repl_row(r);
     unsigned row = (unsigned)at;
-    const char *io, *lag;
+    const char *io, *lag, *by_gtid;
 
     repl_status_free(s);
     if (at < 0)
@@ -308,7 +308,9 @@ int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct
     s->sql_errno = (unsigned)dialect_number(db_named(r, row, "Last_SQL_Errno"));
     dialect_copy(s->io_error, sizeof s->io_error, db_named(r, row, "Last_IO_Error"));
     dialect_copy(s->sql_error, sizeof s->sql_error, db_named(r, row, "Last_SQL_Error"));
-    s->using_gtid = dialect_is_on(db_named(r, row, name[REPL_GTID]));
+    by_gtid = db_named(r, row, name[REPL_GTID]);
+    s->using_gtid = dialect_is_on(by_gtid);
+    s->gtid_slave_pos = by_gtid && strcasecmp(by_gtid, "Slave_Pos") == 0;
     dialect_own(&s->received, db_named(r, row, name[REPL_RECEIVED]));
     dialect_copy(s->read_file, sizeof s->read_file, db_named(r, row, name[REPL_READ_FILE]));
     dialect_copy(s->exec_file, sizeof s->exec_file, db_named(r, row, name[REPL_EXEC_FILE]));

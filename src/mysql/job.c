@@ -28,6 +28,7 @@ static const struct {
     [JOB_FOLLOW] = {"follow", job_follow},
     [JOB_STOP_REPLICA] = {"stop replica", job_stop_replica},
     [JOB_START_REPLICA] = {"start replica", job_start_replica},
+    [JOB_SALVAGE] = {"salvage", job_salvage},
 };
 
 const char *job_name(enum job_kind kind)
@@ -58,17 +59,22 @@ static struct job_args job_args_copy(const struct job_args *a)
     c.follow.tls_cert = job_text(a->follow.tls_cert);
     c.follow.tls_key = job_text(a->follow.tls_key);
     c.follow.log_file = job_text(a->follow.log_file);
+    c.tail_user = job_text(a->tail_user);
+    c.tail_password = job_text(a->tail_password);
     return c;
 }
 
 static void job_args_free(struct job_args *a)
 {
-    const char *const texts[] = {a->reach,           a->follow.host,    a->follow.user,
-                                 a->follow.password, a->follow.tls_ca,  a->follow.tls_cert,
-                                 a->follow.tls_key,  a->follow.log_file};
+    const char *const texts[] = {a->reach,           a->follow.host,     a->follow.user,
+                                 a->follow.password, a->follow.tls_ca,   a->follow.tls_cert,
+                                 a->follow.tls_key,  a->follow.log_file, a->tail_user,
+                                 a->tail_password};
 
     if (a->follow.password)
         explicit_bzero((char *)a->follow.password, strlen(a->follow.password));
+    if (a->tail_password)
+        explicit_bzero((char *)a->tail_password, strlen(a->tail_password));
     for (unsigned i = 0; i < ARRAY_LEN(texts); i++)
         free((char *)texts[i]);
     memset(a, 0, sizeof *a);
@@ -85,8 +91,35 @@ static void job_hide(char *text, const char *secret)
         memset(at, '*', len);
 }
 
+static void job_on_connected(struct db *db, const struct db_result *r);
+
+/* A salvage that failed puts the replication settings back first. True: the job goes on. */
+static bool job_goes_back(struct job *j, enum db_error error, unsigned number, const char *text)
+{
+    if (!j->tail.pointed || j->tail.restoring || j->cancelled)
+        return false;
+    job_salvage_failed(j, error, number, text);
+    if (db_is_idle(j->db))
+        job_salvage_back(j);
+    else
+        db_connect(j->db, j->until_ms - clock_boot_ms(), job_on_connected);
+    return true;
+}
+
+static const char *job_story(const struct job *j, char *text, char *to, size_t size)
+{
+    if (!j->tail.pointed)
+        return text;
+    snprintf(to, size,
+             "%s%s%s; replication is still set to fetch from 127.0.0.1:%u, stop it and "
+             "set it to follow its source again",
+             j->tail.failure, j->tail.restoring ? "; " : "", text, j->args.tail_port);
+    return to;
+}
+
 static void job_over(struct job *j, bool ok, enum db_error error, unsigned number, char *text)
 {
+    char story[sizeof j->tail.failure + 1400];
     struct server_facts facts = j->facts;
     job_done_fn done = j->done;
     struct job_result r = {
@@ -94,12 +127,17 @@ static void job_over(struct job *j, bool ok, enum db_error error, unsigned numbe
         .ok = ok,
         .error = error,
         .number = number,
-        .text = text,
+        .text = job_story(j, text, story, sizeof story),
         .facts = j->facts_seen ? &facts : NULL,
         .killed = j->killed,
     };
 
-    job_hide(text, j->args.follow.password);
+    if (!ok && job_goes_back(j, error, number, text))
+        return;
+    if (j->tail.restoring && !j->tail.pointed)
+        r.error = j->tail.error;
+    job_hide((char *)r.text, j->args.follow.password);
+    job_hide((char *)r.text, j->args.tail_password);
     uv_timer_stop(&j->timer);
     memset(&j->facts, 0, sizeof j->facts);
     job_args_free(&j->args);
@@ -305,7 +343,9 @@ static void job_observed(struct job *j, const struct db_result *r)
 
 static void job_procedure(struct job *j)
 {
-    if (procedures[j->kind].first)
+    if (j->tail.restoring)
+        job_salvage_back(j);
+    else if (procedures[j->kind].first)
         procedures[j->kind].first(j, NULL);
     else
         job_observe(j, job_observed);
@@ -381,6 +421,7 @@ void job_start(struct job *j, enum job_kind kind, const struct job_args *args, j
     j->until_ms = clock_boot_ms() + args->limit_ms;
     j->cancelled = j->facts_seen = j->holds = j->by_gtid = j->salvaging = false;
     j->heartbeat_unknown = false;
+    memset(&j->tail, 0, sizeof j->tail);
     j->killed = 0;
     j->why[0] = 0;
     if (db_is_idle(j->db))

@@ -21,6 +21,8 @@ enum job_kind {
     JOB_FOLLOW,     /* drained, then replicate from `follow`; done when its receiver is connected */
     JOB_STOP_REPLICA, /* both threads, configuration stays */
     JOB_START_REPLICA,
+    JOB_SALVAGE, /* drained, then fetch `reach` from the source on 127.0.0.1 (source.h), apply it;
+                    settings back as before, replication stopped, also when it fails */
     JOB_N
 };
 const char *job_name(enum job_kind kind);
@@ -30,11 +32,13 @@ struct job_args {
     int64_t limit_ms; /* how long the whole job may take, connecting included */
     bool planned;     /* READ_ONLY: let running statements end (1 s at most) before killing */
     const char
-        *reach; /* STOP_DRAIN: text of a position (MariaDB) or set (MySQL) that must have been
-                   received and applied before the receiver is stopped; NULL or "": none */
+        *reach; /* STOP_DRAIN, SALVAGE: text of a position (MariaDB) or set (MySQL) that must have
+                   been received and applied before the receiver is stopped; NULL or "": none */
     bool as_is; /* STOP_DRAIN: if the applier breaks, stop without what is left, and without
                    `reach` if nothing can be received */
-    struct follow follow; /* FOLLOW */
+    struct follow follow; /* FOLLOW; SALVAGE: user, password and heartbeat_ms, for putting back */
+    unsigned tail_port;   /* SALVAGE, with the one-time account of that source */
+    const char *tail_user, *tail_password;
 };
 
 struct job_result {

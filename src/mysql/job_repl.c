@@ -43,7 +43,7 @@ static int dr_drained(struct job *j)
 }
 
 /* Is `reach` among what was applied (or, with received, what was received or applied)? */
-static int dr_reached(struct job *j, bool received)
+int job_reached(struct job *j, bool received)
 {
     enum gtid_flavour flavour = j->dialect->mariadb ? GTID_MARIADB_POS : GTID_MYSQL;
     const char *const have[] = {
@@ -54,7 +54,7 @@ static int dr_reached(struct job *j, bool received)
     struct gtid_set want, sum = {.flavour = flavour}, more;
     struct err e;
 
-    if (!j->args.reach)
+    if (!j->args.reach || j->tail.draining)
         return 1;
     if (gtid_parse(j->args.reach, flavour, &want, &e) < 0) {
         job_fail(j, 0, "%s", e.msg);
@@ -263,7 +263,7 @@ static void dr_look(struct job *j, const struct db_result *r)
         j->drained(j, NULL);
         return;
     }
-    reached = dr_reached(j, true);
+    reached = job_reached(j, true);
     if (reached < 0)
         return;
     if (!reached && s->io == REPL_IO_NO && j->args.as_is) {
@@ -294,7 +294,7 @@ static void dr_look(struct job *j, const struct db_result *r)
 
 static void sd_drained(struct job *j, const struct db_result *r)
 {
-    int reached = dr_reached(j, false);
+    int reached = job_reached(j, false);
 
     (void)r;
     if (reached < 0)
@@ -313,10 +313,16 @@ static void dr_start(struct job *j, const struct db_result *r)
     job_observe(j, dr_look);
 }
 
+void job_drain(struct job *j, job_step_fn drained)
+{
+    j->drained = drained;
+    dr_start(j, NULL);
+}
+
 void job_stop_drain(struct job *j, const struct db_result *r)
 {
-    j->drained = sd_drained;
-    dr_start(j, r);
+    (void)r;
+    job_drain(j, sd_drained);
 }
 
 /* ---- FOLLOW ---- */
@@ -369,13 +375,16 @@ static void fo_changed(struct job *j, const struct db_result *r)
 
 static void fo_followed(struct job *j, const struct db_result *r)
 {
+    struct follow f = j->args.follow;
     struct follow_kept kept;
     char *sql;
 
     j->heartbeat_unknown = r->error == DB_DENIED && j->facts.repl.configured;
     dialect_read_followed(r, &j->facts.repl, &kept);
     kept.more = j->domains;
-    sql = dialect_follow_sql(j->dialect, &j->args.follow, &kept);
+    if (job_tail_had_tls(&j->facts.repl))
+        f.tls = kept.tls = true;
+    sql = dialect_follow_sql(j->dialect, &f, &kept);
     if (!sql) {
         job_fail(j, 0, "the source's settings are too long");
         return;
@@ -402,11 +411,11 @@ static void fo_positioned(struct job *j, const struct db_result *r)
     else if (r->error)
         job_fail_sql(j, r);
     else
-        fo_change(j);
+        j->positioned(j);
 }
 
 /* An old master has written its binary log and applied nothing: it must not start from nothing. */
-static void fo_position(struct job *j)
+void job_position(struct job *j, void (*positioned)(struct job *j))
 {
     struct gtid_set applied, written, sum;
     size_t size = GTID_TEXT_MAX + 64;
@@ -423,8 +432,9 @@ static void fo_position(struct job *j)
         job_fail(j, 0, "GTID positions: too many domains");
         return;
     }
+    j->positioned = positioned;
     if (gtid_equal(&sum, &applied)) {
-        fo_change(j);
+        positioned(j);
         return;
     }
     sql = malloc(size);
@@ -440,7 +450,7 @@ static void fo_drained(struct job *j, const struct db_result *r)
 {
     (void)r;
     if (j->dialect->mariadb && !j->args.follow.log_file)
-        fo_position(j);
+        job_position(j, fo_change);
     else
         fo_change(j);
 }

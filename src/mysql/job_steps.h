@@ -58,6 +58,24 @@ struct job {
     bool heartbeat_unknown; /* not allowed to ask what was set */
     char domains[384]; /* ", DO_DOMAIN_IDS=..." that are off and have to come back; survives jobs */
     job_step_fn drained;
+
+    /* FOLLOW, SALVAGE */
+    void (*positioned)(struct job *j);
+
+    /* SALVAGE: how it is set up, for putting that back */
+    struct {
+        bool draining;  /* before anything is fetched: `reach` does not count yet */
+        bool pointed;   /* the settings are changed */
+        bool restoring; /* it failed, as `failure` says; they are being put back */
+        enum db_error error;
+        unsigned number;
+        char failure[1024];
+        char host[256], file[256];
+        unsigned port, retry_s;
+        uint64_t pos;
+        int64_t heartbeat_ms;
+        bool tls, by_gtid, by_current;
+    } tail;
 };
 
 /* The statement's answer goes to `then`; any failure ends the job. */
@@ -80,3 +98,18 @@ void job_stop_drain(struct job *j, const struct db_result *r);
 void job_follow(struct job *j, const struct db_result *r);
 void job_stop_replica(struct job *j, const struct db_result *r);
 void job_start_replica(struct job *j, const struct db_result *r);
+void job_salvage(struct job *j, const struct db_result *r);
+
+/* Steps for several: `reach` received, receiver stopped, all applied, both stopped; then `drained`,
+ * which comes with fresh facts. */
+void job_drain(struct job *j, job_step_fn drained);
+/* Is `reach` among what was applied (with received: or was received)? -1: the job has ended. */
+int job_reached(struct job *j, bool received);
+/* MariaDB: gtid_slave_pos as far as this server's own binary log, then `positioned`. */
+void job_position(struct job *j, void (*positioned)(struct job *j));
+/* A salvage failed whose settings are changed: notes why, and more time; then puts them back and
+ * ends the job. */
+void job_salvage_failed(struct job *j, enum db_error error, unsigned number, const char *text);
+void job_salvage_back(struct job *j);
+/* Do the settings still lead to a salvage that was given up, and was TLS on before it? */
+bool job_tail_had_tls(const struct repl_status *s);

@@ -255,46 +255,73 @@ static inline void server_start(struct server *s, unsigned id, bool tls)
     server_run(s, tls ? "tls" : NULL);
 }
 
-/* A MySQL whose packages were extracted below `root`, run by its own ld.so. */
+/* A MySQL whose packages were extracted below `root`, run by its own ld.so; begins as told. */
+struct mysqld_args {
+    char text[32][256];
+    char *argv[40];
+    unsigned n;
+};
+
+static inline void mysqld_arg(struct mysqld_args *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static inline void mysqld_arg(struct mysqld_args *a, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(a->text[a->n], sizeof a->text[0], fmt, ap);
+    va_end(ap);
+    a->argv[a->n] = a->text[a->n];
+    a->n++;
+}
+
+static inline void mysqld_common(struct mysqld_args *a, const struct server *s, const char *root)
+{
+    memset(a, 0, sizeof *a);
+    mysqld_arg(a, "%s/usr/lib64/ld-linux-x86-64.so.2", root);
+    mysqld_arg(a, "--library-path");
+    mysqld_arg(a, "%s/usr/lib/x86_64-linux-gnu", root);
+    mysqld_arg(a, "%s/usr/sbin/mysqld", root);
+    mysqld_arg(a, "--no-defaults");
+    mysqld_arg(a, "--user=root");
+    mysqld_arg(a, "--basedir=%s/usr", root);
+    mysqld_arg(a, "--lc-messages-dir=%s/usr/share/mysql", root);
+    mysqld_arg(a, "--character-sets-dir=%s/usr/share/mysql/charsets", root);
+    mysqld_arg(a, "--plugin-dir=%s/usr/lib/mysql/plugin", root);
+    mysqld_arg(a, "--secure-file-priv=NULL");
+    mysqld_arg(a, "--mysqlx=OFF");
+    mysqld_arg(a, "--datadir=%s/data", s->dir);
+    mysqld_arg(a, "--innodb-redo-log-capacity=8M");
+    mysqld_arg(a, "--innodb-buffer-pool-size=32M");
+}
+
+static inline void server_run_mysql(struct server *s, const char *root)
+{
+    static struct mysqld_args a;
+
+    mysqld_common(&a, s, root);
+    mysqld_arg(&a, "--socket=%s", s->socket);
+    mysqld_arg(&a, "--port=%u", s->port);
+    mysqld_arg(&a, "--bind-address=127.0.0.1");
+    mysqld_arg(&a, "--pid-file=%s/pid", s->dir);
+    mysqld_arg(&a, "--server-id=%u", s->id);
+    mysqld_arg(&a, "--log-bin=bin");
+    mysqld_arg(&a, "--gtid-mode=ON");
+    mysqld_arg(&a, "--enforce-gtid-consistency=ON");
+    mysqld_arg(&a, "--skip-replica-start");
+    s->pid = process_start(s->log, a.argv);
+    server_wait(s);
+}
+
 static inline void server_start_mysql(struct server *s, unsigned id, const char *root)
 {
-    static char text[24][256];
-    char *argv[40] = {0};
-    unsigned n = 0, t = 0;
+    static struct mysqld_args a;
 
-#define ARG(...) (snprintf(text[t], sizeof text[0], __VA_ARGS__), argv[n++] = text[t++])
     server_place(s, id);
-    ARG("%s/usr/lib64/ld-linux-x86-64.so.2", root);
-    ARG("--library-path");
-    ARG("%s/usr/lib/x86_64-linux-gnu", root);
-    ARG("%s/usr/sbin/mysqld", root);
-    ARG("--no-defaults");
-    ARG("--user=root");
-    ARG("--basedir=%s/usr", root);
-    ARG("--lc-messages-dir=%s/usr/share/mysql", root);
-    ARG("--character-sets-dir=%s/usr/share/mysql/charsets", root);
-    ARG("--plugin-dir=%s/usr/lib/mysql/plugin", root);
-    ARG("--secure-file-priv=NULL");
-    ARG("--mysqlx=OFF");
-    ARG("--datadir=%s/data", s->dir);
-    ARG("--innodb-redo-log-capacity=8M");
-    ARG("--innodb-buffer-pool-size=32M");
-    ARG("--initialize-insecure");
-    assert_int_equal(process_wait(process_start(s->log, argv)), 0);
-    n--;
-    t--;
-    ARG("--socket=%s", s->socket);
-    ARG("--port=%u", s->port);
-    ARG("--bind-address=127.0.0.1");
-    ARG("--pid-file=%s/pid", s->dir);
-    ARG("--server-id=%u", id);
-    ARG("--log-bin=bin");
-    ARG("--gtid-mode=ON");
-    ARG("--enforce-gtid-consistency=ON");
-    ARG("--skip-replica-start");
-#undef ARG
-    s->pid = process_start(s->log, argv);
-    server_wait(s);
+    mysqld_common(&a, s, root);
+    mysqld_arg(&a, "--initialize-insecure");
+    assert_int_equal(process_wait(process_start(s->log, a.argv)), 0);
+    server_run_mysql(s, root);
 }
 
 static inline void server_kill(struct server *s)

@@ -285,6 +285,8 @@ static void host_notes(struct page *p, const json_t *host)
         note(p, "gate", "no nf_tables there, the kernel ends leases by whole seconds");
     if (json_is_true(json_object_get(host, "flapping")))
         note(p, "flapping", "it failed too often and stays out until it is set online");
+    note(p, "never the writer by itself", str(host, "barred"));
+    note(p, "semi-sync", str(json_object_get(host, "semi_sync"), "warning"));
     next_step(next, sizeof next, p, host);
     note(p, "next", next);
 }
@@ -362,10 +364,22 @@ static void verdict(struct page *p, const json_t *root, enum render_health healt
     buf_addf(p->out, "\n");
 }
 
+/* Of a writer whose commits wait for replicas, and nothing speaks against it. */
+static void acknowledged(struct page *p, const json_t *host)
+{
+    const json_t *semi = json_object_get(host, "semi_sync");
+    long long n = (long long)json_integer_value(json_object_get(semi, "clients"));
+
+    if (json_is_true(json_object_get(semi, "active")) && !*str(semi, "warning"))
+        buf_addf(p->out, ", semi-sync: %lld replica%s", n,
+                 n == 1 ? " acknowledges" : "s acknowledge");
+}
+
 /* The host open for writes, and where applications find it. */
 static void writer(struct page *p, const json_t *root)
 {
     const char *name = str(root, "writer"), *active = str(root, "active_master_role");
+    const json_t *host = NULL;
     json_t *item;
     size_t i;
 
@@ -375,14 +389,17 @@ static void writer(struct page *p, const json_t *root)
     painted(p, STRONG, name);
     json_array_foreach(json_object_get(root, "hosts"), i, item)
     {
-        if (!strcmp(str(item, "name"), name))
-            buf_addf(p->out, " (%s) at", str(item, "address"));
+        if (strcmp(str(item, "name"), name))
+            continue;
+        host = item;
+        buf_addf(p->out, " (%s) at", str(item, "address"));
     }
     json_array_foreach(json_object_get(root, "roles"), i, item)
     {
         if (!strcmp(str(item, "name"), active) && !strcmp(str(item, "host"), name))
             buf_addf(p->out, " %s", str(item, "ip"));
     }
+    acknowledged(p, host);
     buf_addf(p->out, "\n");
 }
 

@@ -353,6 +353,12 @@ const struct msg_order *engine_order_of(const struct engine *e, int host);
 /* The host that holds the active master role and is known to be open for writes; else -1. */
 int engine_writer(const struct engine *e);
 
+/* Is the host, a candidate of the active master role, one that is never the writer by itself? */
+bool engine_barred(const struct engine *e, int host, char *why, size_t size);
+/* What makes a semi-synchronous acknowledgement of this host worth less than it seems, or would if
+ * it were the writer; "" nothing, or it has no part in such. */
+void engine_semi_sync(const struct engine *e, int host, char *out, size_t size);
+
 /* Why this monitor moves nothing, whatever the rules say; "" it does, or the operator wished so. */
 static inline const char *engine_why_passive(const struct engine *e)
 {

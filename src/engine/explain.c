@@ -157,11 +157,16 @@ static void explain_replication(const struct engine *e, struct page *to, int h)
 {
     const struct host *x = &e->host[h];
     int w = engine_writer(e);
+    char semi[WHY_LEN];
 
     if (x->extra[0])
         line(to, "  transactions the writer doesn't have: %s", x->extra);
+    engine_semi_sync(e, h, semi, sizeof semi);
+    if (semi[0])
+        line(to, "  semi-sync: %s", semi);
     if (w == h)
-        line(to, "  is open for writes");
+        line(to, "  is open for writes%s",
+             fit_acknowledged(e, h) ? "; what it acknowledges, replicas have received" : "");
     else if (x->report.facts && w >= 0 && x->clean)
         line(to, "  everything it has, %s has too", host_name(e, w));
     if (x->report.facts && x->report.source_host[0])

@@ -138,3 +138,74 @@ bool fit_acknowledged(const struct engine *e, int h)
            t->semi_clients >= (t->semi_wait_for ? t->semi_wait_for : 1) &&
            t->semi_timeout_ms >= SEMI_TIMEOUT_LEAST_MS;
 }
+
+bool engine_barred(const struct engine *e, int h, char *why, size_t size)
+{
+    int s = engine_active_slot(e);
+
+    why[0] = 0;
+    return s >= 0 && role_candidates(e, e->conf.slot_role[s]) >> h & 1 &&
+           fit_barred(e, s, h, why, size);
+}
+
+/* Of a source, whoever is the writer. */
+static bool semi_sync_settings(const struct traits *t, char *out, size_t size)
+{
+    if (t->bits & TRAIT_SEMI_AFTER)
+        snprintf(out, size,
+                 "the wait point is AFTER_COMMIT: others read what no replica has yet; "
+                 "rpl_semi_sync_source_wait_point (MariaDB: _master_) = AFTER_SYNC");
+    else if (t->bits & TRAIT_SEMI_HASTY)
+        snprintf(out, size,
+                 "wait_no_replica (wait_no_slave) is off: with too few replicas connected commits "
+                 "are acknowledged at once");
+    else if (t->semi_timeout_ms < SEMI_TIMEOUT_LEAST_MS)
+        snprintf(out, size, "its timeout of %" PRId64 " ms makes any hiccup asynchronous",
+                 t->semi_timeout_ms);
+    else
+        return false;
+    return true;
+}
+
+static bool semi_sync_writer(const struct traits *t, char *out, size_t size)
+{
+    unsigned needs = t->semi_wait_for ? t->semi_wait_for : 1;
+
+    if (!(t->bits & TRAIT_SEMI_ACTIVE))
+        snprintf(out, size,
+                 "fell back to asynchronous: commits are acknowledged and no replica need have "
+                 "them");
+    else if (t->semi_clients < needs)
+        snprintf(out, size,
+                 "%u replica%s connected that would acknowledge, %u needed: commits wait, and are "
+                 "asynchronous after %" PRId64 " ms",
+                 t->semi_clients, t->semi_clients == 1 ? " is" : "s are", needs,
+                 t->semi_timeout_ms);
+    else
+        return false;
+    return true;
+}
+
+void engine_semi_sync(const struct engine *e, int h, char *out, size_t size)
+{
+    int s = engine_active_slot(e), w = engine_writer(e);
+    const struct traits *t = &e->host[h].report.traits;
+    bool written = w >= 0 && e->host[w].report.traits.bits & TRAIT_SEMI_SOURCE;
+    bool candidate = s >= 0 && role_candidates(e, e->conf.slot_role[s]) >> h & 1;
+
+    out[0] = 0;
+    if (!e->host[h].report.facts)
+        return;
+    if (t->bits & TRAIT_SEMI_SOURCE) {
+        if ((w == h && semi_sync_writer(t, out, size)) || semi_sync_settings(t, out, size))
+            return;
+    } else if (written && w != h && candidate) {
+        snprintf(out, size, "its source's side is off: as the writer it would wait for nobody");
+        return;
+    }
+    if (written && w != h && t->bits & TRAIT_SEMI_REPLICA && !(t->bits & TRAIT_SEMI_RECEIVER) &&
+        e->host[h].report.receiver == RECEIVER_YES)
+        snprintf(out, size,
+                 "its receiver doesn't acknowledge: it began before that was switched on; there: "
+                 "STOP and START its receiver (IO_THREAD)");
+}

@@ -28,8 +28,9 @@ void status_conf_free(struct status_conf *s); /* repeatable */
  * agent is down; read_only and source are null then: they may have changed. Besides the fields of
  * the design: time, health, why (sentences), reigning, passive_why, writer (a host known to be open
  * for writes, or null), active_master_role, move; of a host receiver ("yes", "connecting" or "no")
- * and applier of its source, gate, mysqld, mysqld_why, problem, extra_gtid, flapping; of a role
- * held (its agent says so), waiting (what it waits for). */
+ * and applier of its source, gate, mysqld, mysqld_why, problem, extra_gtid, flapping, barred (why
+ * it is never the writer by itself), semi_sync (an object; null: not known); of a role held (its
+ * agent says so), waiting (what it waits for). */
 char *status_json(const struct engine *e, const struct status_conf *s) MUST_CHECK;
 /* MMM's `show`, byte for byte. */
 char *status_show(const struct engine *e, const struct status_conf *s) MUST_CHECK;

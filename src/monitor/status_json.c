@@ -119,6 +119,30 @@ static json_t *held_roles(struct build *b, int host)
     return array;
 }
 
+static json_t *semi_sync(struct build *b, int i, const struct msg_report *r)
+{
+    const struct traits *t = &r->traits;
+    char warning[WHY_LEN];
+    json_t *o = json_object();
+
+    engine_semi_sync(b->e, i, warning, sizeof warning);
+    put(b, o, "source", json_boolean(t->bits & TRAIT_SEMI_SOURCE));
+    put(b, o, "active", json_boolean(t->bits & TRAIT_SEMI_ACTIVE));
+    put(b, o, "wait_point",
+        !(t->bits & TRAIT_SEMI_SOURCE)
+            ? json_null()
+            : json_string(t->bits & TRAIT_SEMI_AFTER ? "AFTER_COMMIT" : "AFTER_SYNC"));
+    put(b, o, "wait_no_replica",
+        json_boolean(t->bits & TRAIT_SEMI_SOURCE && !(t->bits & TRAIT_SEMI_HASTY)));
+    put(b, o, "clients", json_integer(t->semi_clients));
+    put(b, o, "wait_for", json_integer(t->semi_wait_for));
+    put(b, o, "timeout_ms", json_integer(t->semi_timeout_ms));
+    put(b, o, "replica", json_boolean(t->bits & TRAIT_SEMI_REPLICA));
+    put(b, o, "replica_active", json_boolean(t->bits & TRAIT_SEMI_RECEIVER));
+    put(b, o, "warning", text(warning));
+    return o;
+}
+
 static json_t *one_host(struct build *b, int i)
 {
     static const char *const mysqld[MYSQLD_N] = {"unknown", "up", "dead"};
@@ -127,6 +151,7 @@ static json_t *one_host(struct build *b, int i)
     const struct host *h = &b->e->host[i];
     const struct msg_report *r = status_report(b->e, i);
     bool facts = r && r->facts;
+    char barred[WHY_LEN];
     json_t *o = json_object();
 
     put(b, o, "name", host_name(b, i));
@@ -150,6 +175,8 @@ static json_t *one_host(struct build *b, int i)
     put(b, o, "problem", text(r ? r->problem : ""));
     put(b, o, "extra_gtid", text(h->extra));
     put(b, o, "flapping", json_boolean(h->flapping));
+    put(b, o, "barred", text(facts && engine_barred(b->e, i, barred, sizeof barred) ? barred : ""));
+    put(b, o, "semi_sync", facts ? semi_sync(b, i, r) : json_null());
     return o;
 }
 

@@ -408,6 +408,13 @@ bool dialect_is_client(const struct db_result *r, unsigned row, const char *cons
            strncmp(command, "Slave_", strlen("Slave_")) != 0 && strcmp(command, "Daemon") != 0;
 }
 
+bool dialect_awaits_acknowledgement(const struct db_result *r, unsigned row)
+{
+    const char *state = db_named(r, row, "State");
+
+    return state && strncasecmp(state, "Waiting for semi-sync ACK", 25) == 0;
+}
+
 bool dialect_opens_writes(const struct db_result *r, unsigned row)
 {
     const char *info = db_named(r, row, "Info");

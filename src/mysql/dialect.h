@@ -120,6 +120,8 @@ void dialect_read_coordinates(const struct db_result *r, struct server_facts *f)
  * named. */
 bool dialect_is_client(const struct db_result *r, unsigned row, const char *const *spare_users,
                        unsigned n);
+/* Does this row's commit wait until a replica acknowledges it, or behind one that does? */
+bool dialect_awaits_acknowledgement(const struct db_result *r, unsigned row);
 /* Does this row run (or wait to run) a statement that opens writes? */
 bool dialect_opens_writes(const struct db_result *r, unsigned row);
 

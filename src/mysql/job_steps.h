@@ -46,7 +46,10 @@ struct job {
     char why[700];              /* what is still in the way, for the sentence at the deadline */
 
     /* READ_ONLY */
-    bool holds; /* read back as on */
+    bool holds;             /* read back as on */
+    bool awaits;            /* a killed connection still waits for a replica's acknowledgement */
+    char semi_sync_off[64]; /* the variable that was switched off so that it ends, and has to be on
+                               again; "" none. Survives jobs */
     bool kill_denied;
     unsigned killed, clients, patience;
     unsigned kill_n, kill_at, lingering_n;

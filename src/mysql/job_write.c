@@ -8,6 +8,14 @@
  * for now they stand still. Replication's own connections are left alone: the last transactions
  * leave through them.
  *
+ * MySQL doesn't end a connection whose commit waits for a replica's acknowledgement
+ * (semi-synchronous replication), not even a killed one, and it holds read_only up. MariaDB ends
+ * it, and the commit is there. Nobody is told that it succeeded, but by KILL QUERY (MariaDB: OK
+ * without any replica), so only whole connections are killed. What is still waiting when all
+ * clients are killed and a fence can't wait is let through by switching the source's side off for
+ * as long as that takes: the commits are in the binary log anyway, and a restart would bring them
+ * back too.
+ *
  * A killed connection stays in the list while it rolls back. Most are gone in a few ms; of those
  * that stay, information_schema.innodb_trx tells whether they do roll back. InnoDB renews that
  * table only when nobody has read it for 100 ms, so asking more often gives old answers for ever.
@@ -28,10 +36,62 @@
     5 /* planned: the answer to a last commit gets out before its client is killed */
 
 static void ro_list(struct job *j, const struct db_result *r);
+static void ro_kill(struct job *j, const struct db_result *r);
 
 static bool ro_is_on(const struct job *j, bool read_only, bool super_read_only)
 {
     return read_only && (j->dialect->mariadb || super_read_only);
+}
+
+/* ---- commits that wait for a replica ---- */
+
+static void ro_end(struct job *j)
+{
+    job_end(j, "closed for writes, %u client connection%s ended", j->killed,
+            j->killed == 1 ? "" : "s");
+}
+
+static void ro_on_semi_sync_on(struct job *j, const struct db_result *r)
+{
+    if (r->error == DB_OK)
+        j->semi_sync_off[0] = 0;
+    ro_end(j);
+}
+
+static void ro_switch(struct job *j, bool on, job_step_fn then)
+{
+    char sql[sizeof j->semi_sync_off + 32];
+
+    snprintf(sql, sizeof sql, "SET GLOBAL %s=%d", j->semi_sync_off, on);
+    job_try(j, "semi-sync", sql, then);
+}
+
+/* As the DBA had it. */
+static void ro_semi_sync_on(struct job *j)
+{
+    if (j->semi_sync_off[0])
+        ro_switch(j, true, ro_on_semi_sync_on);
+    else
+        ro_end(j);
+}
+
+static void ro_on_semi_sync_off(struct job *j, const struct db_result *r)
+{
+    if (r->error)
+        j->semi_sync_off[0] = 0;
+    job_pause(j, RO_LINGER_MS, ro_list);
+}
+
+static void ro_on_semi_sync(struct job *j, const struct db_result *r)
+{
+    if (r->error == DB_OK)
+        dialect_read_semi_sync(r, &j->semi_sync);
+    if (r->error || !j->semi_sync.source) {
+        ro_kill(j, NULL);
+        return;
+    }
+    memcpy(j->semi_sync_off, j->semi_sync.switch_name, sizeof j->semi_sync_off);
+    ro_switch(j, false, ro_on_semi_sync_off);
 }
 
 /* ---- the end: is it still on, now that nobody is left? ---- */
@@ -45,8 +105,7 @@ static void ro_observed(struct job *j, const struct db_result *r)
         ro_list(j, NULL);
         return;
     }
-    job_end(j, "closed for writes, %u client connection%s ended", j->killed,
-            j->killed == 1 ? "" : "s");
+    ro_semi_sync_on(j);
 }
 
 static bool ro_lingers(const struct job *j, uint64_t id)
@@ -111,7 +170,9 @@ static void ro_on_set(struct job *j, const struct db_result *r)
     if (r->error == DB_OK) {
         job_ask(j, "read back", j->dialect->text[STMT_READ_ONLY_ASK], ro_on_asked);
     } else if (r->number == 1205) { /* lock wait timeout: a write runs */
-        job_why(j, "a running write holds it up");
+        job_why(j, j->awaits ? "commits that wait for a replica's acknowledgement (semi-sync) hold "
+                               "it up: is a replica connected that acknowledges?"
+                             : "a running write holds it up");
         ro_list(j, NULL);
     } else {
         job_fail_sql(j, r);
@@ -124,6 +185,12 @@ static void ro_set(struct job *j)
 }
 
 /* ---- killing ---- */
+
+/* A fence, and somebody waits for a replica's acknowledgement that perhaps nobody gives. */
+static bool ro_lets_through(const struct job *j)
+{
+    return !j->holds && j->awaits && !j->args.planned && !j->semi_sync_off[0] && j->patience > 0;
+}
 
 static void ro_kill(struct job *j, const struct db_result *r)
 {
@@ -140,6 +207,14 @@ static void ro_kill(struct job *j, const struct db_result *r)
     if (j->kill_at < j->kill_n) {
         snprintf(sql, sizeof sql, "KILL %" PRIu64, j->kill[j->kill_at++]);
         job_try(j, "KILL", sql, ro_kill);
+    } else if (ro_lets_through(j)) {
+        if (j->clients) { /* killed just now */
+            j->patience--;
+            job_pause(j, RO_LINGER_MS, ro_list);
+        } else {
+            j->awaits = false;
+            job_try(j, "semi-sync", j->dialect->text[STMT_SEMI_SYNC], ro_on_semi_sync);
+        }
     } else if (!j->holds) {
         ro_set(j);
     } else if (j->clients) { /* look again whether they are gone */
@@ -167,6 +242,7 @@ static void ro_sort(struct job *j, const struct db_result *r, unsigned row)
         return;
     if (!client && !dialect_opens_writes(r, row))
         return;
+    j->awaits = j->awaits || dialect_awaits_acknowledgement(r, row);
     if (!command || strcmp(command, "Killed") != 0) {
         j->clients++;
         if (j->kill_n < JOB_KILLS_MAX)
@@ -179,6 +255,7 @@ static void ro_sort(struct job *j, const struct db_result *r, unsigned row)
 static void ro_on_list(struct job *j, const struct db_result *r)
 {
     j->kill_n = j->kill_at = j->clients = j->lingering_n = 0;
+    j->awaits = false;
     for (unsigned row = 0; row < r->rows; row++)
         ro_sort(j, r, row);
     ro_kill(j, NULL);

@@ -109,7 +109,8 @@ static void what_to_do_next(void **state)
     is_page(HEAD("degraded", "'a','b','c','d','e','f','g','h'") "'writer':'w','move':null,'hosts':["
             HOST("w", "ONLINE", "'source':'b','receiver':'no','applier':false") ","
             HOST("b", "AWAITING_RECOVERY", "'source':'w','receiver':'no','applier':false") ","
-            HOST("c", "ADMIN_OFFLINE", "'source':'w','receiver':'no','applier':true") ","
+            HOST("c", "ADMIN_OFFLINE", "'source':'w','receiver':'no','applier':true,"
+                 "'barred':'c has log_bin off','semi_sync':{'warning':'it is off'}") ","
             HOST("d", "REPLICATION_FAIL", "'source':'w','receiver':'yes','applier':false") ","
             HOST("e", "REPLICATION_FAIL", "'source':'w','receiver':'connecting','applier':true,"
                  "'extra_gtid':'0-5-7'") "],'roles':[]}", false, 10,
@@ -127,6 +128,8 @@ static void what_to_do_next(void **state)
         "      next: hamm ctl set-online b\n"
         "c     10.77.0.11  master  ADMIN_OFFLINE      12s    up     yes        ?    w (not receive"
           "d)  0-1-9  -\n"
+        "      never the writer by itself: c has log_bin off\n"
+        "      semi-sync: it is off\n"
         "      next: when the maintenance is over: hamm ctl set-online c\n"
         "d     10.77.0.11  master  REPLICATION_FAIL   12s    up     yes        ?    w (not applied"
           ")   0-1-9  -\n"

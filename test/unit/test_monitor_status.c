@@ -139,6 +139,10 @@ static void json(void **state)
 #define ALL_GOOD                                                                                   \
     "\"checks\":{" GOOD("ping") "," GOOD("mysql") "," GOOD("rep_threads") "," GOOD(                \
         "rep_backlog") "}"
+#define PLAIN                                                                                      \
+    "\"barred\":\"\",\"semi_sync\":{\"source\":false,\"active\":false,\"wait_point\":null,\"wait_" \
+    "no_replica\":false,\"clients\":0,\"wait_for\":0,\"timeout_ms\":0,\"replica\":false,"          \
+    "\"replica_active\":false,\"warning\":\"\"}"
     (void)state;
     a_bad_day();
     is_text(
@@ -155,14 +159,14 @@ static void json(void **state)
         "\"source\":null,\"receiver\":null,\"applier\":null,\"lag_s\":null,\"gtid\":\"0-1-"
         "1234\"," ALL_GOOD ",\"gate\":\"nft\","
         "\"mysqld\":\"up\",\"mysqld_why\":\"\",\"problem\":\"\",\"extra_gtid\":\"\",\"flapping\":"
-        "false},"
+        "false," PLAIN "},"
         "{\"name\":\"db2\",\"address\":\"10.77.0.12\",\"mode\":\"master\",\"state\":\"ONLINE\","
         "\"since\":\"2026-03-01T11:56:48.000Z\",\"agent\":\"down\","
         "\"roles\":[{\"role\":\"reader\",\"ip\":\"10.77.0.103\"}],\"read_only\":null,"
         "\"source\":null,\"receiver\":null,\"applier\":null,\"lag_s\":null,\"gtid\":\"0-1-"
         "1234\"," ALL_GOOD ",\"gate\":null,"
         "\"mysqld\":null,\"mysqld_why\":\"\",\"problem\":\"\",\"extra_gtid\":\"\",\"flapping\":"
-        "false},"
+        "false,\"barred\":\"\",\"semi_sync\":null},"
         "{\"name\":\"a3\",\"address\":\"10.77.0.13\",\"mode\":\"replica\","
         "\"state\":\"REPLICATION_FAIL\",\"since\":\"2026-03-01T11:59:48.000Z\",\"agent\":\"up\","
         "\"roles\":[],\"read_only\":true,\"source\":\"db1\","
@@ -174,7 +178,7 @@ static void json(void **state)
                      "\"message\":\"lag is unknown\",\"result\":\"UNKNOWN\"}},\"gate\":\"nft\","
                      "\"mysqld\":\"up\",\"mysqld_why\":\"\",\"problem\":\"cannot follow db1: see "
                      "the error log of "
-                     "mysqld\",\"extra_gtid\":\"0-3-17\",\"flapping\":false}],"
+                     "mysqld\",\"extra_gtid\":\"0-3-17\",\"flapping\":false," PLAIN "}],"
                      "\"roles\":[{\"name\":\"writer\",\"mode\":\"exclusive\",\"ip\":\"10.77.0."
                      "100\","
                      "\"host\":\"db1\",\"held\":true,\"waiting\":\"\"},"
@@ -222,6 +226,45 @@ static void details(void **state)
         .phase = MOVE_LAG, .slot = 0, .from = DB1, .to = DB2, .started = e->now - 250};
     json_holds("\"move\":{\"role\":\"writer\",\"from\":\"db1\",\"to\":\"db2\","
                "\"phase\":\"waiting for the lag to go\",\"for_ms\":250}");
+}
+
+/* Each change to db1's, the writer's, and what is said about it. */
+static void semi_sync_says_what_it_is_worth(void **state)
+{
+    struct traits *w = &e->host[DB1].report.traits, *r = &e->host[DB2].report.traits;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        e->candidates[0] |= 1ull << i;
+    *w = (struct traits){.bits = TRAIT_SEMI_SOURCE | TRAIT_SEMI_ACTIVE,
+                         .semi_clients = 1,
+                         .semi_wait_for = 1,
+                         .semi_timeout_ms = 10000};
+    r->bits = TRAIT_SEMI_SOURCE | TRAIT_SEMI_REPLICA | TRAIT_SEMI_RECEIVER;
+    r->semi_timeout_ms = 10000;
+    json_holds("\"semi_sync\":{\"source\":true,\"active\":true,\"wait_point\":\"AFTER_SYNC\","
+               "\"wait_no_replica\":true,\"clients\":1,\"wait_for\":1,\"timeout_ms\":10000,"
+               "\"replica\":false,\"replica_active\":false,\"warning\":\"\"}");
+    assert_int_equal(status_health(e), HEALTH_OK);
+    w->semi_clients = 0;
+    json_holds("\"warning\":\"0 replicas are connected that would acknowledge, 1 needed");
+    w->bits &= ~(unsigned)TRAIT_SEMI_ACTIVE;
+    json_holds("\"warning\":\"fell back to asynchronous");
+    w->bits |= TRAIT_SEMI_ACTIVE | TRAIT_SEMI_AFTER;
+    w->semi_clients = 1;
+    json_holds("\"warning\":\"the wait point is AFTER_COMMIT");
+    w->bits = TRAIT_SEMI_SOURCE | TRAIT_SEMI_ACTIVE | TRAIT_SEMI_HASTY;
+    json_holds("\"warning\":\"wait_no_replica (wait_no_slave) is off");
+    w->bits = TRAIT_SEMI_SOURCE | TRAIT_SEMI_ACTIVE;
+    w->semi_timeout_ms = 100;
+    json_holds("\"warning\":\"its timeout of 100 ms");
+    w->semi_timeout_ms = 10000;
+    r->bits &= ~(unsigned)TRAIT_SEMI_RECEIVER;
+    json_holds("\"warning\":\"its receiver doesn't acknowledge");
+    r->bits = 0;
+    json_holds("\"warning\":\"its source's side is off");
+    r->bits = TRAIT_NO_BINLOG;
+    json_holds("\"barred\":\"db2 has log_bin off: nobody could follow it\"");
 }
 
 static void health(void **state)
@@ -334,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(json, setup, teardown),
         cmocka_unit_test_setup_teardown(details, setup, teardown),
+        cmocka_unit_test_setup_teardown(semi_sync_says_what_it_is_worth, setup, teardown),
         cmocka_unit_test_setup_teardown(health, setup, teardown),
         cmocka_unit_test_setup_teardown(show, setup, teardown),
         cmocka_unit_test_setup_teardown(checks, setup, teardown),

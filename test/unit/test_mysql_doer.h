@@ -20,6 +20,7 @@ struct doer {
     enum repl_io io;
     unsigned source_port;
     pid_t pid;
+    struct semi_sync semi_sync;
     char gtid[256], slave_pos[256], received[256];
 };
 
@@ -39,6 +40,7 @@ static inline void doer_on_done(struct job *j, const struct job_result *r)
         return;
     d->read_only = f->read_only;
     d->pid = f->pid;
+    d->semi_sync = f->semi_sync;
     d->configured = f->repl.configured;
     d->io = f->repl.io;
     d->sql_running = f->repl.sql_running;

@@ -54,6 +54,35 @@ static void closing_and_opening(void **state)
     meter_stop(&m);
 }
 
+/* Who has SYSTEM_USER can only be ended by somebody who has it, too. */
+static void roots_connections_are_ended(void **state)
+{
+    MYSQL *root = server_root(&one);
+    struct meter m;
+    struct doer d;
+
+    (void)state;
+    meter_start(&m);
+    doer_open(&d, &m, &one);
+    assert_int_equal(mysql_query(root, "BEGIN"), 0);
+    assert_int_equal(mysql_query(root, "INSERT INTO shop.t VALUES (NULL, 'lost')"), 0);
+    assert_done(&d, JOB_READ_ONLY, NO_ARGS);
+    assert_true(mysql_query(root, "COMMIT") != 0);
+    assert_done(&d, JOB_WRITABLE, NO_ARGS);
+    doer_close(&d);
+    mysql_close(root);
+    server_do(&one, "REVOKE SYSTEM_USER ON *.* FROM agent"); /* holds for new connections */
+    doer_open(&d, &m, &one);
+    root = server_root(&one);
+    assert_false(doer_do(&d, JOB_READ_ONLY, (struct job_args){.limit_ms = 500}));
+    assert_non_null(strstr(d.text, "SYSTEM_USER"));
+    mysql_close(root);
+    assert_done(&d, JOB_WRITABLE, NO_ARGS);
+    server_do(&one, "GRANT SYSTEM_USER ON *.* TO agent");
+    doer_close(&d);
+    meter_stop(&m);
+}
+
 static void an_opening_given_up_never_comes_into_force(void **state)
 {
     struct meter m;
@@ -123,8 +152,8 @@ static void prepare(struct server *s, unsigned id)
     server_do(s, "SET GLOBAL super_read_only=0");
     server_do(s, "CREATE USER agent IDENTIFIED BY 'agent-secret'");
     server_do(s, "GRANT REPLICATION CLIENT, PROCESS, RELOAD ON *.* TO agent");
-    server_do(s, "GRANT CONNECTION_ADMIN, SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN ON *.*"
-                 " TO agent");
+    server_do(s, "GRANT CONNECTION_ADMIN, SYSTEM_USER, SYSTEM_VARIABLES_ADMIN,"
+                 " REPLICATION_SLAVE_ADMIN ON *.* TO agent");
     server_do(s, "CREATE USER repl IDENTIFIED BY 'repl-secret'");
     server_do(s, "GRANT REPLICATION SLAVE ON *.* TO repl");
     server_do(s, "CREATE DATABASE shop");
@@ -157,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(observing_tells_what_is),
         cmocka_unit_test(closing_and_opening),
+        cmocka_unit_test(roots_connections_are_ended),
         cmocka_unit_test(an_opening_given_up_never_comes_into_force),
         cmocka_unit_test(a_replica_follows_drains_and_takes_over),
     };

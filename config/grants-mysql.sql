@@ -16,6 +16,10 @@ GRANT REPLICATION CLIENT, PROCESS, RELOAD ON *.* TO hamm_agent@'%';
 GRANT CONNECTION_ADMIN, SYSTEM_USER, SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN
     ON *.* TO hamm_agent@'%';
 
+-- Before a planned move it looks who holds locks, and names them.
+GRANT SELECT ON performance_schema.metadata_locks TO hamm_agent@'%';
+GRANT SELECT ON performance_schema.threads TO hamm_agent@'%';
+
 -- What replicas log in with at their source.
 CREATE USER IF NOT EXISTS hamm_repl@'%'
     IDENTIFIED WITH caching_sha2_password BY 'CHANGE-ME-repl';

@@ -23,6 +23,7 @@ static const struct {
     [JOB_DRAIN] = {"applying what was received", MYDB_DRAIN, LANE_WORK},
     [JOB_WRITABLE] = {"opening the server for writes", MYDB_WRITABLE, LANE_WORK},
     [JOB_FOLLOW] = {"following another server", MYDB_FOLLOW, LANE_WORK},
+    [JOB_LOOK] = {"looking what is in the way of a move", MYDB_LOOK, LANE_WORK},
 };
 
 static void jobs_move(struct agentd_jobs *j, enum job_state to)
@@ -47,7 +48,7 @@ static void jobs_over(struct agentd *d, bool ok, const char *text, const struct 
     unsigned held;
 
     jobs_move(j, JOBS_IDLE);
-    (void)snprintf(why, sizeof why, "%s: %.400s", jobs_of[j->job].name, text);
+    (void)snprintf(why, sizeof why, "%s: %.400s", jobs_of[j->job].name, *text ? text : "nothing");
     if (ok)
         log_info(&d->log, "%s", why);
     else if (!j->cancelled && log_allowed(&j->limit[j->job], clock_boot_ms(), &held))
@@ -58,6 +59,8 @@ static void jobs_over(struct agentd *d, bool ok, const char *text, const struct 
     }
     if (ok)
         j->limit[j->job] = (struct log_limit){0};
+    if (ok && j->job == JOB_LOOK)
+        ev.job.why = text;
     agentd_server_anew(d);
     agentd_feed(d, &ev);
 }

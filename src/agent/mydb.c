@@ -202,7 +202,7 @@ static void mydb_start(struct mydb *m, enum mydb_way by)
     static const enum job_kind kind[MYDB_TASK_N] = {
         [MYDB_OBSERVE] = JOB_OBSERVE,  [MYDB_READ_ONLY] = JOB_READ_ONLY,
         [MYDB_DRAIN] = JOB_STOP_DRAIN, [MYDB_WRITABLE] = JOB_WRITABLE,
-        [MYDB_FOLLOW] = JOB_FOLLOW,
+        [MYDB_FOLLOW] = JOB_FOLLOW,    [MYDB_LOOK] = JOB_LOOK,
     };
     struct job_args args = {.limit_ms = m->ask.limit_ms,
                             .planned = m->ask.planned,

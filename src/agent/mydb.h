@@ -18,6 +18,7 @@ enum mydb_task {
     MYDB_DRAIN,
     MYDB_WRITABLE,
     MYDB_FOLLOW,
+    MYDB_LOOK, /* the answer's text: what would hold up a planned move; "" nothing */
     MYDB_TASK_N
 };
 

@@ -472,5 +472,7 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->applier = a->facts.applier;
     out->traits = a->facts.traits;
     out->lag_ms = a->facts.lag_ms;
+    out->looked = a->looked;
+    memcpy(out->obstacle, a->obstacle, sizeof out->obstacle);
     memcpy(out->problem, a->problem, sizeof out->problem);
 }

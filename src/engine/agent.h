@@ -90,6 +90,7 @@ enum agent_job {
     JOB_WRITABLE,
     JOB_FOLLOW,
     JOB_SALVAGE, /* apply what is in the binary log of a dead server, up to `reach` */
+    JOB_LOOK,    /* what would hold up a planned move? */
     JOB_N
 };
 
@@ -132,7 +133,7 @@ struct agent_event {
         struct {
             enum agent_job job;
             bool ok;
-            const char *why;                 /* if not ok */
+            const char *why;                 /* if not ok; JOB_LOOK: what it found, "" nothing */
             const struct agent_facts *facts; /* asked after the job; NULL if it could not be */
         } job;
         struct {
@@ -260,6 +261,8 @@ struct agent {
     struct agent_tail tail;
     int64_t reported_ms;
     bool report_due;
+    uint64_t looked; /* order.look that was carried out */
+    char obstacle[WHY_LEN];
     char problem[PROBLEM_LEN];
 };
 

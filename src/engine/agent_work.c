@@ -7,7 +7,13 @@
 
 #include <stdio.h>
 
-enum { RETRY_FENCE_MS = 50, RETRY_MS = 500, WRITABLE_LIMIT_MS = 2000, FOLLOW_LIMIT_MS = 10000 };
+enum {
+    RETRY_FENCE_MS = 50,
+    RETRY_MS = 500,
+    WRITABLE_LIMIT_MS = 2000,
+    FOLLOW_LIMIT_MS = 10000,
+    LOOK_LIMIT_MS = 2000
+};
 
 void agent_fence(struct agent *a, int64_t now, bool may_kill)
 {
@@ -170,6 +176,10 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
         a->followed = a->job_serial;
     if (job == JOB_SALVAGE)
         a->salvaged = a->job_serial;
+    if (job == JOB_LOOK) {
+        a->looked = a->order.look;
+        snprintf(a->obstacle, sizeof a->obstacle, "%s", ev->job.why ? ev->job.why : "");
+    }
 }
 
 static void agent_kill_if_hung(struct agent *a, int64_t now, struct agent_plan *p)
@@ -198,6 +208,11 @@ static bool agent_follow_true(const struct agent *a)
     }
 }
 
+static bool agent_must_look(const struct agent *a)
+{
+    return a->order.look && a->looked != a->order.look;
+}
+
 static enum agent_job agent_next_job(const struct agent *a, int64_t now, int w)
 {
     const struct agent_slot *s = w < 0 ? NULL : &a->slot[w];
@@ -221,7 +236,7 @@ static enum agent_job agent_next_job(const struct agent *a, int64_t now, int w)
     }
     if (a->order.follow == FOLLOW_SOURCE && !agent_follow_true(a))
         return a->drained || a->facts.source == a->order.source ? JOB_FOLLOW : JOB_DRAIN;
-    return JOB_NONE;
+    return agent_must_look(a) ? JOB_LOOK : JOB_NONE;
 }
 
 static void agent_next(struct agent *a, int64_t now, int w, struct agent_plan *p)
@@ -229,7 +244,7 @@ static void agent_next(struct agent *a, int64_t now, int w, struct agent_plan *p
     const int64_t limit[JOB_N] = {
         [JOB_READ_ONLY] = OBEY_MS,          [JOB_DRAIN] = a->conf.catch_up_ms,
         [JOB_WRITABLE] = WRITABLE_LIMIT_MS, [JOB_FOLLOW] = FOLLOW_LIMIT_MS,
-        [JOB_SALVAGE] = a->conf.salvage_ms,
+        [JOB_SALVAGE] = a->conf.salvage_ms, [JOB_LOOK] = LOOK_LIMIT_MS,
     };
     enum agent_job next = agent_next_job(a, now, w);
 
@@ -284,7 +299,7 @@ static bool agent_all_true(const struct agent *a)
                                    : s->hold != HOLD_NONE)
             return false;
     }
-    return agent_follow_true(a);
+    return !agent_must_look(a) && agent_follow_true(a);
 }
 
 void agent_work(struct agent *a, int64_t now, struct agent_plan *p)

@@ -289,7 +289,9 @@ struct move {
     uint64_t id; /* ctl's command; 0: the engine's own (prefer) */
     int slot, from, to;
     int64_t started, blocked;
-    char gtid[GTID_LEN]; /* what the old holder had when it began */
+    uint64_t look; /* what both were ordered to look for; 0: by force, or nothing is blocked */
+    int64_t look_at, looked_at; /* asked, both have answered (0: not yet) */
+    char gtid[GTID_LEN];        /* what the old holder had when it began */
     char error[WHY_LEN];
     unsigned steps;
     struct {

@@ -136,6 +136,15 @@ void kill_ended(struct engine *e, const struct engine_event *ev, struct plan *p)
 /* orders.c */
 void orders_work(struct engine *e, struct plan *p);
 
+/* look.c: what would hold up the planned move. Both hosts of the move are asked anew; by force
+ * nobody is. */
+void look_anew(struct engine *e);
+/* The look in this host's next order; one that was ordered stays there and is carried out once. */
+uint64_t look_ordered(const struct engine *e, int h);
+/* True: nothing is left to look at. Else `error` may say why the move has to end. */
+bool look_over(struct engine *e, bool caught_up, char *error, size_t size);
+int64_t look_deadline(const struct engine *e, int64_t at); /* not later than at */
+
 /* move.c */
 void move_command(struct engine *e, const struct engine_command *c, struct plan *p);
 void move_work(struct engine *e, struct plan *p);

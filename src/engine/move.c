@@ -67,8 +67,11 @@ static void move_outcome(const struct engine *e, bool ok, char *out, size_t size
     else if (ok)
         snprintf(out, size, "OK: Role '%s' has been moved from '%s' to '%s'", role,
                  host_name(e, m->from), host_name(e, m->to));
-    else
+    else if (e->slot[m->slot].holder == m->from)
         snprintf(out, size, "ERROR: Role '%s' stays with '%s': %s", role, host_name(e, m->from),
+                 m->error);
+    else
+        snprintf(out, size, "ERROR: Role '%s' is not moved to '%s': %s", role, host_name(e, m->to),
                  m->error);
 }
 
@@ -106,8 +109,14 @@ void move_given_up(struct engine *e, const char *why, struct plan *p)
     move_end(e, false, p);
 }
 
-static void move_fail(struct engine *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void move_fail(struct engine *e, const char *fmt, ...)
+/* There is nothing to catch up with, and nobody who could take it back. */
+static bool holder_dead(const struct engine *e, int h)
+{
+    return e->host[h].dead_since || e->host[h].state == HARD_OFFLINE;
+}
+
+static void move_fail(struct engine *e, struct plan *p, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void move_fail(struct engine *e, struct plan *p, const char *fmt, ...)
 {
     struct move *m = &e->move;
     struct slot *x = &e->slot[m->slot];
@@ -116,6 +125,10 @@ static void move_fail(struct engine *e, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(m->error, sizeof m->error, fmt, ap);
     va_end(ap);
+    if (holder_dead(e, m->from)) { /* it could not take it back: from now on it is a failover */
+        move_end(e, false, p);
+        return;
+    }
     move_step(e, "rolled back: %s", m->error);
     m->phase = MOVE_BACK;
     if (x->holder == m->from) {
@@ -202,35 +215,38 @@ void move_begin(struct engine *e, uint64_t id, int slot, int to)
         snprintf(e->move.gtid, sizeof e->move.gtid, "%s",
                  e->host[e->slot[slot].holder].report.gtid);
     move_step(e, "%s may get it", host_name(e, to));
+    look_anew(e);
 }
 
-/* Writes go on until the new one is fit, close behind, and nobody else is in the way. */
+/* Writes go on until the new one is fit, close behind, and nobody and nothing is in the way. */
 static void move_lag(struct engine *e, struct plan *p)
 {
     struct move *m = &e->move;
     struct slot *x = &e->slot[m->slot];
     bool late = e->now - m->started > e->conf.catch_up_ms;
-    char why[WHY_LEN] = "";
+    bool caught_up, clear;
+    char why[WHY_LEN] = "", error[WHY_LEN] = "";
 
+    clear = slot_clear_for(e, m->slot, m->to, why, sizeof why);
+    caught_up = clear && move_caught_up(e, m, why, sizeof why);
     if (e->mode == MODE_PASSIVE)
-        snprintf(m->error, sizeof m->error, "passive mode");
+        snprintf(error, sizeof error, "passive mode");
     else if (x->holder != m->from)
-        snprintf(m->error, sizeof m->error, "its holder changed meanwhile");
+        snprintf(error, sizeof error, "%s lost it meanwhile", host_name(e, m->from));
     else if (!slot_fit(e, m->slot, m->to, x->forced, why, sizeof why))
-        memcpy(m->error, why, sizeof m->error);
-    else if (!slot_clear_for(e, m->slot, m->to, why, sizeof why)) {
-        if (!late)
-            return;
-        memcpy(m->error, why, sizeof m->error);
-    } else if (move_caught_up(e, m, why, sizeof why)) {
+        memcpy(error, why, sizeof error);
+    else if (look_over(e, caught_up, error, sizeof error) && caught_up) {
         move_go(e);
         return;
-    } else if (late)
-        snprintf(m->error, sizeof m->error,
-                 "%s did not catch up in %" PRId64 " s: %.120s; nothing was changed",
+    } else if (!error[0] && late && !clear)
+        memcpy(error, why, sizeof error);
+    else if (!error[0] && late && !caught_up)
+        snprintf(error, sizeof error, "%s did not catch up in %" PRId64 " s: %.120s",
                  host_name(e, m->to), e->conf.catch_up_ms / 1000, why);
-    else
+    if (!error[0])
         return;
+    snprintf(m->error, sizeof m->error, "%.200s%s", error,
+             x->holder == m->from ? "; nothing was changed" : "");
     move_end(e, false, p);
 }
 
@@ -258,7 +274,7 @@ void move_work(struct engine *e, struct plan *p)
         return;
     case MOVE_RELEASE:
         if (late)
-            move_fail(e, "%s did not block writes within switchover_budget%s%s",
+            move_fail(e, p, "%s did not block writes within switchover_budget%s%s",
                       host_name(e, m->from), e->host[m->from].report.problem[0] ? ": " : "",
                       e->host[m->from].report.problem);
         return;
@@ -268,7 +284,7 @@ void move_work(struct engine *e, struct plan *p)
                       slot_writable(e, m->slot) ? ", open for writes" : "");
             move_end(e, true, p);
         } else if (late || (x->holder < 0 && x->target != m->to)) {
-            move_fail(e, "%s was not open for writes within switchover_budget%s%s",
+            move_fail(e, p, "%s was not open for writes within switchover_budget%s%s",
                       host_name(e, m->to), e->host[m->to].report.problem[0] ? ": " : "",
                       e->host[m->to].report.problem);
         }
@@ -291,7 +307,7 @@ int64_t move_deadline(const struct engine *e)
 
     switch (m->phase) {
     case MOVE_LAG:
-        return m->started + e->conf.catch_up_ms + 1;
+        return look_deadline(e, m->started + e->conf.catch_up_ms + 1);
     case MOVE_RELEASE:
     case MOVE_PROMOTE:
         return m->blocked ? m->blocked + e->conf.switchover_budget_ms + 1 : CLOCK_NEVER;
@@ -358,12 +374,6 @@ static void command_move_balanced(struct engine *e, const struct engine_command 
            host_name(e, c->host));
 }
 
-/* There is nothing to catch up with, and nobody who could take it back. */
-static bool command_holder_dead(const struct engine *e, int h)
-{
-    return e->host[h].dead_since || e->host[h].state == HARD_OFFLINE;
-}
-
 static bool command_move_refused(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     if (e->mode == MODE_PASSIVE)
@@ -428,7 +438,7 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
     x->forced = c->force;
     if (c->lost >= 0)
         command_lost(e, c, p);
-    if (x->holder >= 0 && !command_holder_dead(e, x->holder)) {
+    if (x->holder >= 0 && !holder_dead(e, x->holder)) {
         move_begin(e, c->id, s, c->host);
         if (c->force &&
             (e->host[c->host].state == REPLICATION_FAIL || fit_barred(e, s, c->host, NULL, 0)))

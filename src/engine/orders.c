@@ -164,13 +164,14 @@ static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
         o->probe = o->probe || (x->probe && !x->adopted);
         o->fence = o->fence || (x->releasing && x->fence);
     }
+    o->look = look_ordered(e, h);
     order_follow(e, h, w, o);
 }
 
 static bool order_same(const struct msg_order *a, const struct msg_order *b)
 {
     return a->hold == b->hold && a->as_is == b->as_is && a->follow == b->follow &&
-           a->source == b->source && a->start_id == b->start_id &&
+           a->source == b->source && a->start_id == b->start_id && a->look == b->look &&
            strcmp(a->reach, b->reach) == 0 && a->fence >= b->fence;
 }
 
@@ -200,7 +201,7 @@ static bool order_needed(const struct engine *e, int h, const struct msg_order *
         return true;
     if (x->order.serial)
         return !order_same(&x->order, o);
-    if (o->follow != FOLLOW_KEEP || o->hold)
+    if (o->follow != FOLLOW_KEEP || o->hold || o->look)
         return true;
     if (x->report.facts && !x->report.read_only)
         return true;

@@ -115,6 +115,8 @@ static void copy_agent(struct foresee *f, int host)
     a->facts_at = h->report_at - r->facts_ms;
     copy_facts(r, &a->facts);
     memcpy(a->problem, r->problem, sizeof a->problem);
+    a->looked = r->looked;
+    memcpy(a->obstacle, r->obstacle, sizeof a->obstacle);
     a->reported_ms = h->report_at;
     x->has_record = true;
     x->seen = r->mysqld;
@@ -169,6 +171,7 @@ static void copy_server(struct foresee *f, int host)
     v->traits = r->traits;
     v->traits.bits &= ~(unsigned)TRAIT_BROKEN;
     v->broken = v->receive && !v->apply && h->check[CK_REP_THREADS].last == RESULT_ERROR;
+    v->obstructed = r->obstacle[0] && r->looked;
     v->lag_ms = r->lag_ms >= 1000 ? r->lag_ms : 0;
     memcpy(v->have, r->gtid, sizeof v->have);
     memcpy(v->relay, r->gtid, sizeof v->relay);
@@ -189,6 +192,7 @@ static void copy_host(struct foresee *f, int host)
     /* cut off it may well be running: its promises count */
     x->alive = h->report.start_id && (x->linked || x->isolated);
     x->order_told = h->order.serial;
+    x->look_told = h->order.look;
     copy_agent(f, host);
     copy_server(f, host);
     x->deadline = x->alive ? f->now : CLOCK_NEVER;

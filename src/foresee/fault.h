@@ -16,10 +16,11 @@ enum fault_kind {
     FAULT_HANG,         /* mysqld of host answers nothing */
     FAULT_RESUME,       /* what hung or was frozen goes on */
     FAULT_CUT,          /* the network of host; with `other` only between these two */
-    FAULT_HEAL,         /* undoes cut, lag and break-replication */
+    FAULT_HEAL,         /* undoes cut, lag, break-replication and obstruct */
     FAULT_LAG,          /* the applier of host stays `ms` behind */
     FAULT_BREAK,        /* the applier of host stops with an error */
     FAULT_TRAIT,        /* its server is set up otherwise */
+    FAULT_OBSTRUCT,     /* a transaction or a lock on host is in the way of a planned move */
     FAULT_EXTRA,        /* host gets a transaction that nobody else receives */
     FAULT_WRITE,        /* host gets a transaction that is replicated */
     FAULT_REBUILD,      /* host gets a copy of the writer's data */

@@ -61,6 +61,7 @@ typedef bool (*foresee_stop_fn)(void *owner);
 /* A model of mysqld: texts of GTIDs, no rows. */
 struct foresee_server {
     bool up, hung, read_only, receive, apply, connected, broken, mysql_flavour;
+    bool obstructed;                   /* something is in the way of a planned move */
     bool unreadable;                   /* its binary log, by an agent */
     int64_t hung_at, lost_at, back_at; /* receiver: source not reached since; connects again */
     int64_t pid, lag_ms;               /* lag_ms: the applier stays that far behind; 0 not */
@@ -96,7 +97,7 @@ struct foresee_node {
     bool linked, linking;
     int link;
     int64_t link_heard, link_pause, ping_heard;
-    uint64_t order_told;
+    uint64_t order_told, look_told;
     bool forced[CK_N];
     enum result forced_result[CK_N];
     char forced_text[CK_N][FAULT_TEXT];

@@ -97,6 +97,7 @@ static void happen_heal(struct foresee *f, const struct fault *a)
     x->cut = 0;
     x->cut_monitor = false;
     x->server.lag_ms = 0;
+    x->server.obstructed = false;
     if (x->server.broken)
         x->server.apply = x->server.receive;
     x->server.broken = false;
@@ -131,6 +132,11 @@ static void happen_trait(struct foresee *f, const struct fault *a)
     if (a->trait == SERVER_APPLIER_STOPPED)
         v->apply = false;
     foresee_push(f, 1, DUE_FACTS_ANEW, a->host, 0, 0);
+}
+
+static void happen_obstruct(struct foresee *f, const struct fault *a)
+{
+    f->node[a->host].server.obstructed = true;
 }
 
 static void happen_transaction(struct foresee *f, int h, char *to)
@@ -319,6 +325,7 @@ void foresee_fault(struct foresee *f, const struct fault *fault)
         [FAULT_LAG] = happen_lag,
         [FAULT_BREAK] = happen_break,
         [FAULT_TRAIT] = happen_trait,
+        [FAULT_OBSTRUCT] = happen_obstruct,
         [FAULT_EXTRA] = happen_extra,
         [FAULT_WRITE] = happen_write,
         [FAULT_REBUILD] = happen_rebuild,

@@ -12,6 +12,7 @@ static void order_told(struct foresee *f, const struct msg_order *o, int h)
                                          [FOLLOW_NONE] = "follow nobody",
                                          [FOLLOW_SOURCE] = "follow "};
     const struct names *names = &f->conf.engine.names;
+    bool looks = o->look != f->node[h].look_told;
     char holds[256] = "";
     size_t n = 0;
 
@@ -22,12 +23,13 @@ static void order_told(struct foresee *f, const struct msg_order *o, int h)
         if (o->hold >> s & 1 && n < sizeof holds)
             n +=
                 (size_t)snprintf(holds + n, sizeof holds - n, "%s%s", n ? " " : "", names->slot[s]);
-    foresee_say(f, TELL_ORDER, h, "order to %s: hold %s, %s%s%s%s%s%s%.200s", foresee_host(f, h),
+    foresee_say(f, TELL_ORDER, h, "order to %s: hold %s, %s%s%s%s%s%s%s%.200s", foresee_host(f, h),
                 n ? holds : "nothing", follow[o->follow],
                 o->follow == FOLLOW_SOURCE ? foresee_host(f, o->source) : "",
                 o->fence ? ", at once" : "", o->as_is ? ", as it is" : "",
-                o->probe ? ", ask the network first" : "", o->reach[0] ? ", having " : "",
-                o->reach);
+                o->probe ? ", ask the network first" : "", looks ? ", look what is in the way" : "",
+                o->reach[0] ? ", having " : "", o->reach);
+    f->node[h].look_told = o->look;
 }
 
 void monitor_send(struct foresee *f, struct foresee_mail *m)

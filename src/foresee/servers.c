@@ -249,6 +249,8 @@ static bool job_is_done(struct foresee *f, int h, struct foresee_job *j)
         return follow_is_done(f, h, j);
     case JOB_SALVAGE:
         return salvage_is_done(f, h, j);
+    case JOB_LOOK:
+        return true;
     default:
         if (v->read_only != (j->job == JOB_READ_ONLY))
             foresee_say(f, TELL_SERVER, h, "%s: read_only is %s", foresee_host(f, h),
@@ -258,6 +260,14 @@ static bool job_is_done(struct foresee *f, int h, struct foresee_job *j)
     }
 }
 
+static const char *job_found(const struct foresee *f, int h)
+{
+    if (f->node[h].job.job != JOB_LOOK || !f->node[h].server.obstructed)
+        return "";
+    return "a transaction of connection 12 (app@client) has been open for 40 s and has changed 3 "
+           "rows";
+}
+
 void server_job_on_due(struct foresee *f, int h, int32_t id)
 {
     static const char *const name[JOB_N] = {[JOB_READ_ONLY] = "making the server read-only",
@@ -265,7 +275,8 @@ void server_job_on_due(struct foresee *f, int h, int32_t id)
                                             [JOB_WRITABLE] = "opening the server for writes",
                                             [JOB_FOLLOW] = "following another server",
                                             [JOB_SALVAGE] = "fetching from a dead server's "
-                                                            "binary log"};
+                                                            "binary log",
+                                            [JOB_LOOK] = "looking what is in the way"};
     struct foresee_job *j = &f->node[h].job;
     char why[WHY_LEN];
 
@@ -283,7 +294,7 @@ void server_job_on_due(struct foresee *f, int h, int32_t id)
         snprintf(why, sizeof why, "%s: the server is gone", name[j->job]);
         job_over(f, h, false, why);
     } else if (server_answers(f, h) && job_is_done(f, h, j)) {
-        job_over(f, h, true, NULL);
+        job_over(f, h, true, job_found(f, h));
     } else if (f->now >= j->limit_at) {
         snprintf(why, sizeof why, "%s: not done in time", name[j->job]);
         job_over(f, h, false, why);

@@ -69,6 +69,8 @@ static void words_order(struct buf *to, const struct engine *e, const struct act
         buf_addf(to, "; let go at once");
     if (o->probe)
         buf_addf(to, "; ask the network first");
+    if (o->look)
+        buf_addf(to, "; look what is in the way, %" PRIu64, o->look & UINT32_MAX);
     buf_addf(to, " (serial %" PRIu64 ".%" PRIu64 ")\n", o->serial >> 32, o->serial & UINT32_MAX);
 }
 

@@ -31,6 +31,13 @@
     " @@global.replicate_ignore_table AS Replicate_Ignore_Table,"                                  \
     " @@global.replicate_wild_do_table AS Replicate_Wild_Do_Table,"                                \
     " @@global.replicate_wild_ignore_table AS Replicate_Wild_Ignore_Table,"
+#define LOOK_TRX                                                                                   \
+    "SELECT t.trx_mysql_thread_id AS id, p.user AS user, p.host AS host,"                          \
+    " TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS age, t.trx_rows_modified AS changed"          \
+    " FROM information_schema.innodb_trx t"                                                        \
+    " JOIN information_schema.processlist p ON p.id=t.trx_mysql_thread_id"                         \
+    " WHERE p.user<>'system user' AND (t.trx_rows_modified>0 OR t.trx_rows_locked>0"               \
+    " OR t.trx_tables_locked>0 OR t.trx_query IS NOT NULL) ORDER BY t.trx_started"
 
 static const struct dialect mariadb = {
     .name = "MariaDB",
@@ -57,6 +64,20 @@ static const struct dialect mariadb = {
             [STMT_READ_ONLY_ON] = "SET GLOBAL read_only=1",
             [STMT_READ_ONLY_OFF] = READ_ONLY_OFF,
             [STMT_READ_ONLY_ASK] = "SELECT @@global.read_only AS read_only, 0 AS super_read_only",
+            [STMT_LOOK_RIGHT] = "SET GLOBAL read_only='?'",
+            /* from a plugin that few have: INSTALL SONAME 'metadata_lock_info' */
+            [STMT_LOOK_LOCKS] =
+                "SELECT m.thread_id AS id, p.user AS user, p.host AS host,"
+                " IF(m.lock_mode LIKE 'MDL_BACKUP_FTWRL%', 'global',"
+                " IF(m.lock_mode LIKE 'MDL_BACKUP%', 'backup', 'table')) AS kind,"
+                " CONCAT(m.table_schema, '.', m.table_name) AS name"
+                " FROM information_schema.metadata_lock_info m"
+                " JOIN information_schema.processlist p ON p.id=m.thread_id"
+                " WHERE p.id<>CONNECTION_ID() AND (m.lock_mode IN ('MDL_BACKUP_FTWRL2',"
+                " 'MDL_BACKUP_START', 'MDL_BACKUP_FLUSH', 'MDL_BACKUP_WAIT_DDL',"
+                " 'MDL_BACKUP_WAIT_COMMIT') OR m.lock_mode IN ('MDL_SHARED_NO_READ_WRITE',"
+                " 'MDL_SHARED_READ_ONLY'))",
+            [STMT_LOOK_TRX] = LOOK_TRX,
         },
 };
 
@@ -85,6 +106,19 @@ static const struct dialect mariadb = {
             [STMT_READ_ONLY_OFF] = READ_ONLY_OFF,             /* and with it super_read_only */    \
             [STMT_READ_ONLY_ASK] = "SELECT @@global.read_only AS read_only,"                       \
                                    " @@global.super_read_only AS super_read_only",                 \
+        [STMT_LOOK_RIGHT] = "SET GLOBAL super_read_only='?'",                                      \
+        [STMT_LOOK_LOCKS] = "SELECT t.processlist_id AS id, t.processlist_user AS user,"           \
+                            " t.processlist_host AS host, IF(m.object_type='TABLE', 'table',"      \
+                            " IF(m.object_type='BACKUP LOCK', 'backup', 'global')) AS kind,"       \
+                            " CONCAT(m.object_schema, '.', m.object_name) AS name"                 \
+                            " FROM performance_schema.metadata_locks m"                            \
+                            " JOIN performance_schema.threads t ON t.thread_id=m.owner_thread_id"  \
+                            " WHERE m.lock_status='GRANTED' AND t.processlist_id IS NOT NULL"      \
+                            " AND t.processlist_id<>CONNECTION_ID()"                               \
+                            " AND (m.lock_type='SHARED' AND m.object_type IN ('GLOBAL', 'COMMIT'," \
+                            " 'BACKUP LOCK') OR m.object_type='TABLE' AND m.lock_type IN"          \
+                            " ('SHARED_NO_READ_WRITE', 'SHARED_READ_ONLY'))",                      \
+        [STMT_LOOK_TRX] = LOOK_TRX,                                                                \
     }
 
 static const struct dialect mysql = {

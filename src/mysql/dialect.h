@@ -28,6 +28,11 @@ enum stmt {
     STMT_READ_ONLY_OFF, /* %s: a wall time, seconds with fraction: later than that it changes
                            nothing */
     STMT_READ_ONLY_ASK, /* columns read_only, super_read_only */
+    STMT_LOOK_RIGHT,    /* an impossible value: error 1231 if the account may set read_only */
+    STMT_LOOK_LOCKS,    /* who holds what keeps others from writing: id, user, host, kind (table,
+                           global, backup), name; an error where the server can't tell */
+    STMT_LOOK_TRX,      /* open transactions that changed or locked something, or run, the oldest
+                           first: id, user, host, age (s), changed (rows) */
     STMT_N
 };
 

@@ -29,6 +29,7 @@ static const struct {
     [JOB_STOP_REPLICA] = {"stop replica", job_stop_replica},
     [JOB_START_REPLICA] = {"start replica", job_start_replica},
     [JOB_SALVAGE] = {"salvage", job_salvage},
+    [JOB_LOOK] = {"look what is in the way", job_look},
 };
 
 const char *job_name(enum job_kind kind)

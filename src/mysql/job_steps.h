@@ -101,6 +101,7 @@ void job_stop_drain(struct job *j, const struct db_result *r);
 void job_follow(struct job *j, const struct db_result *r);
 void job_stop_replica(struct job *j, const struct db_result *r);
 void job_start_replica(struct job *j, const struct db_result *r);
+void job_look(struct job *j, const struct db_result *r);
 void job_salvage(struct job *j, const struct db_result *r);
 
 /* Steps for several: `reach` received, receiver stopped, all applied, both stopped; then `drained`,

@@ -129,7 +129,7 @@ static const struct field order_fields[] = {
     U64(start_id), SLOTSET(hold), ENUM(follow, follow_words),
     HOST(source),  BOOL(tail),    MS(may_start),
     BOOL(fence),   BOOL(as_is),   BOOL(probe),
-    TEXT(reach),   {0},
+    U64(look),     TEXT(reach),   {0},
 };
 #undef THIS
 
@@ -202,6 +202,8 @@ static const struct field report_fields[] = {
     {IN(traits, semi_wait_for), .type = F_UINT, .max = UINT_MAX},
     {IN(traits, semi_timeout_ms), .type = F_MS},
     MS(lag_ms),
+    U64(looked),
+    TEXT(obstacle),
     TEXT(problem),
     {0},
 };

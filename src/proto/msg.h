@@ -114,8 +114,10 @@ struct msg_order {
     int64_t may_start; /* the death (`died` of its report) after which this host's server may be
                           started again; 0 none */
     bool fence;        /* what is not held any more is let go at once, not in good order */
-    bool as_is; /* what was received and can't be applied is given up: the operator's force */
-    bool probe; /* ask the network whether somebody still answers before an address is shown */
+    bool as_is;    /* what was received and can't be applied is given up: the operator's force */
+    bool probe;    /* ask the network whether somebody still answers before an address is shown */
+    uint64_t look; /* look once what stands in the way of a planned move: a number never given
+                      before, back in the report's `looked`; 0 nobody asks */
     char reach[GTID_LEN]; /* have applied this before writes open; "" nothing in particular */
 };
 
@@ -194,6 +196,9 @@ struct msg_report {
     bool applier;
     struct traits traits;
     int64_t lag_ms;            /* -1 unknown (NULL) */
+    uint64_t looked;           /* the last order's look that was carried out; 0 none */
+    char obstacle[WHY_LEN];    /* what was found then: who would hold up a planned move, or what
+                                  this agent's account may not do; "" nothing */
     char problem[PROBLEM_LEN]; /* what keeps this agent from doing as ordered, with the next step;
                                   "" nothing */
 };

@@ -267,6 +267,8 @@ static void agent_on_job(struct sim *s, int h, const struct input *in)
     ev.job.job = j->job;
     ev.job.ok = in->ok && !j->cancelled;
     ev.job.why = j->cancelled ? "cancelled" : "it hung or failed";
+    if (ev.job.ok)
+        ev.job.why = j->job == JOB_LOOK && sim_chance(s, 100) ? "somebody is in the way" : "";
     ev.job.facts = ev.job.ok ? in->facts : NULL;
     j->active = false;
     j->ended++;

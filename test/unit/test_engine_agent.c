@@ -412,6 +412,55 @@ static void test_force_reaches_the_job(void **state)
     assert_true(planned(AA_JOB)->as_is);
 }
 
+static void look_order(uint64_t serial, uint64_t look)
+{
+    order(serial, 0);
+    m.order.serial++;
+    m.order.look = look;
+    feed((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK, &m}});
+}
+
+/* Once for each number; a number that comes with later orders too is not carried out again. */
+static void test_a_look_is_carried_out_once(void **state)
+{
+    static struct msg_report r;
+
+    (void)state;
+    settle();
+    facts(true);
+    look_order(1, 77);
+    assert_int_equal(planned(AA_JOB)->job, JOB_LOOK);
+    assert_true(planned(AA_JOB)->limit_ms > 0);
+    agent_report_of(&a, now, &r);
+    assert_int_equal(r.looked, 0);
+    job_done(true, true);
+    agent_report_of(&a, now, &r);
+    assert_int_equal(r.looked, 77);
+    assert_string_equal(r.obstacle, "no");
+    assert_int_equal(r.settled, r.serial);
+    look_order(3, 77);
+    assert_null(planned(AA_JOB));
+    look_order(5, 78);
+    assert_int_equal(planned(AA_JOB)->job, JOB_LOOK);
+    look_order(7, 0);
+    job_done(true, true);
+    assert_int_equal(a.job, JOB_NONE);
+}
+
+/* Whoever looks does not hold up the fence. */
+static void test_a_look_gives_way_to_the_fence(void **state)
+{
+    (void)state;
+    settle();
+    facts(true);
+    look_order(1, 77);
+    assert_int_equal(a.job, JOB_LOOK);
+    facts(false);
+    assert_non_null(planned(AA_JOB_CANCEL));
+    job_done(false, false);
+    assert_int_equal(a.job, JOB_READ_ONLY);
+}
+
 static void test_half_done_job_is_looked_at_anew(void **state)
 {
     (void)state;
@@ -455,6 +504,8 @@ int main(void)
         cmocka_unit_test(test_probe_before_an_address_after_silence),
         cmocka_unit_test(test_jump_ends_a_planned_release_at_once),
         cmocka_unit_test(test_force_reaches_the_job),
+        cmocka_unit_test(test_a_look_is_carried_out_once),
+        cmocka_unit_test(test_a_look_gives_way_to_the_fence),
         cmocka_unit_test(test_half_done_job_is_looked_at_anew),
     };
 

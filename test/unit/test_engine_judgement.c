@@ -172,6 +172,74 @@ static void test_a_move_waits_for_what_there_was(void **state)
     assert_int_equal(e.move.phase, MOVE_RELEASE);
 }
 
+/* Either side may know of something; by force nobody is asked. */
+static void test_what_is_in_the_way_ends_a_move(void **state)
+{
+    (void)state;
+    reigning();
+    obey(1);
+    agent[1].replicates = true;
+    go_on(1000);
+    for (int h = 0; h < 2; h++) {
+        agent[h].obstacle = "a transaction has been open for 40 s";
+        command(VERB_MOVE_ROLE, 1, false, -1);
+        go_on(200);
+        assert_int_equal(e.move.phase, MOVE_NONE);
+        assert_int_equal(e.slot[0].holder, 0);
+        assert_false(e.slot[0].releasing);
+        agent[h].obstacle = NULL;
+    }
+    agent[0].obstacle = "a transaction has been open for 40 s";
+    command(VERB_MOVE_ROLE, 1, true, -1);
+    go_on(100);
+    assert_int_equal(e.move.phase, MOVE_RELEASE);
+}
+
+/* An answer from before the question is none. */
+static void test_a_move_waits_for_both_to_look(void **state)
+{
+    (void)state;
+    reigning();
+    obey(1);
+    agent[1].replicates = true;
+    go_on(1000);
+    agent[1].blind = true;
+    command(VERB_MOVE_ROLE, 1, false, -1);
+    go_on(4000);
+    assert_int_equal(e.move.phase, MOVE_LAG);
+    go_on(2000);
+    assert_int_equal(e.move.phase, MOVE_NONE);
+    assert_int_equal(e.slot[0].holder, 0);
+    agent[1].blind = false;
+    command(VERB_MOVE_ROLE, 1, false, -1);
+    go_on(200);
+    assert_int_equal(e.move.phase, MOVE_RELEASE);
+}
+
+/* What was found counts for a second: whoever catches up later is looked at again. */
+static void test_a_look_grows_old(void **state)
+{
+    uint64_t first;
+
+    (void)state;
+    reigning();
+    agent[0].gtid = "0-1-7";
+    obey(1);
+    agent[1].replicates = true;
+    agent[1].gtid = "0-1-6";
+    go_on(1000);
+    command(VERB_MOVE_ROLE, 1, false, -1);
+    first = e.move.look;
+    go_on(3000);
+    assert_int_equal(e.move.look, first);
+    agent[1].gtid = "0-1-7";
+    go_on(100);
+    assert_int_equal(e.move.phase, MOVE_LAG);
+    assert_true(e.move.look > first);
+    go_on(200);
+    assert_int_equal(e.move.phase, MOVE_RELEASE);
+}
+
 /* Forced, it does not wait for what can't come, and is told so. */
 static void test_force_opens_as_it_is(void **state)
 {
@@ -520,6 +588,9 @@ int main(void)
         cmocka_unit_test(test_old_facts_convict_nobody),
         cmocka_unit_test(test_a_burst_convicts_nobody),
         cmocka_unit_test(test_a_move_waits_for_what_there_was),
+        cmocka_unit_test(test_what_is_in_the_way_ends_a_move),
+        cmocka_unit_test(test_a_move_waits_for_both_to_look),
+        cmocka_unit_test(test_a_look_grows_old),
         cmocka_unit_test(test_force_opens_as_it_is),
         cmocka_unit_test(test_keep_is_an_electorate_of_one),
         cmocka_unit_test(test_who_was_away_waits_for_the_last_writer),

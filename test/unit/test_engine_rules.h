@@ -33,7 +33,9 @@ static struct fake {
     const char *gtid;
     bool replicates; /* from db1, without lag */
     int64_t facts_ms;
-    enum mysqld mysqld; /* UNKNOWN: up */
+    enum mysqld mysqld;   /* UNKNOWN: up */
+    const char *obstacle; /* found whenever it is asked to look */
+    bool blind;           /* it does not come to looking */
 } agent[HOSTS];
 
 static inline void feed(struct engine_event ev)
@@ -158,6 +160,8 @@ static inline void report(int h)
     r.receiver = f->replicates ? RECEIVER_YES : RECEIVER_NO;
     r.applier = f->replicates;
     r.lag_ms = f->replicates ? 0 : -1;
+    r.looked = f->blind ? 1 : e.host[h].order.look;
+    snprintf(r.obstacle, WHY_LEN, "%s", f->obstacle ? f->obstacle : "");
     feed((struct engine_event){.kind = EV_REPORT, .agent = {.host = h, .report = &r}});
 }
 

@@ -98,6 +98,7 @@ static void order(void **state)
     msg.order.source = 63;
     msg.order.serial = 7ull << 32 | 5;
     msg.order.may_start = MSG_MS_MAX;
+    msg.order.look = UINT64_MAX;
     msg.order.tail = msg.order.fence = msg.order.as_is = msg.order.probe = true;
     FILL(msg.order.reach);
     there_and_back(&full);
@@ -160,6 +161,8 @@ static void report(void **state)
     FILL(r->mysqld_why);
     FILL(r->gtid);
     FILL(r->source_host);
+    r->looked = UINT64_MAX;
+    FILL(r->obstacle);
     FILL(r->problem);
     there_and_back(&full);
 }
@@ -208,10 +211,10 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_hello), 160);
     assert_int_equal(sizeof(struct msg_beat), 64);
     assert_int_equal(sizeof(struct msg_refusal), 64);
-    assert_int_equal(sizeof(struct msg_order), 4216);
+    assert_int_equal(sizeof(struct msg_order), 4224);
     assert_int_equal(sizeof(struct msg_grant), 2136);
     assert_int_equal(sizeof(struct msg_lease), 1568);
-    assert_int_equal(sizeof(struct msg_report), 8984);
+    assert_int_equal(sizeof(struct msg_report), 9248);
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
     assert_int_equal(sizeof(struct msg_command), 4112);
@@ -244,7 +247,7 @@ static void refused(const char *text, const char *sentence)
 #define ORDER(follow, source)                                                                      \
     "{\"t\":\"order\",\"epoch\":1,\"monitor\":\"m\",\"serial\":1,\"start_id\":1,\"hold\":[],"      \
     "\"follow\":" follow ",\"source\":" source ",\"tail\":false,\"may_start\":0,\"fence\":false,"  \
-    "\"as_is\":false,\"probe\":false,\"reach\":\"\"}"
+    "\"as_is\":false,\"probe\":false,\"look\":0,\"reach\":\"\"}"
 #define SLOT(name) "{\"slot\":\"" name "\",\"serial\":1,\"electorate\":1}"
 
 static void what_is_wrong_is_named(void **state)

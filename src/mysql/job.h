@@ -23,8 +23,8 @@ enum job_kind {
     JOB_START_REPLICA,
     JOB_SALVAGE, /* drained, then fetch `reach` from the source on 127.0.0.1 (source.h), apply it;
                     settings back as before, replication stopped, also when it fails */
-    JOB_LOOK, /* changes nothing; the result's text is what would hold up opening this server, or
-                 closing it if it is open; "" nothing */
+    JOB_LOOK,    /* changes nothing; the result's text is what would hold up opening this server, or
+                    closing it if it is open; "" nothing */
     JOB_N
 };
 const char *job_name(enum job_kind kind);

@@ -15,7 +15,8 @@
 
 enum {
     LOOK_OLD_S = 5,       /* killing what is older is a loss to somebody */
-    LOOK_WAIT_S = 1,      /* who waits for a lock so long isn't just in a queue */
+    LOOK_WAITS = 5,       /* somebody waits for a lock in so many looks one after the other: */
+    LOOK_WAIT_MS = 50,    /* no short queue; clients that give up are followed by others */
     LOOK_ROWS = 100000,   /* so many rows take a second to be rolled back */
     LOOK_STAGE_TRIES = 5, /* an ALTER TABLE holds that lock for a moment, too */
     LOOK_STAGE_MS = 50,
@@ -109,7 +110,7 @@ static bool lk_client(const struct job *j, const struct db_result *r, unsigned r
     return dialect_is_client(r, row, ours, ARRAY_LEN(ours));
 }
 
-/* The row with the longest time among those; -1: none has `least`. */
+/* The row with the longest time (s, `least` at least) among those; -1: none. */
 static int lk_longest(struct job *j, const struct db_result *r, uint64_t least,
                       bool (*is)(const struct job *j, const struct db_result *r, unsigned row))
 {
@@ -153,24 +154,32 @@ static void lk_end_waits(struct job *j, const struct db_result *r, unsigned row)
 {
     const char *user = db_named(r, row, "user"), *state = db_named(r, row, "State");
     int idle = lk_longest(j, r, 0, lk_idles);
-    char who[160], idler[160], suspect[240] = "";
+    uint64_t waited = lk_number(r, row, "Time");
+    char who[160], idler[160], suspect[240] = "", since[64] = "is held up";
 
     if (idle >= 0)
         snprintf(suspect, sizeof suspect, "; idle for longest: %s, %llu s",
                  lk_who(r, (unsigned)idle, idler, sizeof idler),
                  (unsigned long long)lk_number(r, (unsigned)idle, "Time"));
+    if (waited)
+        snprintf(since, sizeof since, "has been held up for %llu s", (unsigned long long)waited);
     if (user && strcmp(user, "system user") == 0)
         job_end(j, "the applier is held up: %.60s%s", state, suspect);
     else
-        job_end(j, "%s has been held up for %llu s: %.60s%s", lk_who(r, row, who, sizeof who),
-                (unsigned long long)lk_number(r, row, "Time"), state, suspect);
+        job_end(j, "%s %s: %.60s%s", lk_who(r, row, who, sizeof who), since, state, suspect);
 }
+
+static void lk_processes(struct job *j, const struct db_result *r);
 
 static void lk_on_processes(struct job *j, const struct db_result *r)
 {
-    int row = lk_longest(j, r, LOOK_WAIT_S, lk_waits);
+    int row = lk_longest(j, r, 0, lk_waits);
     char who[160];
 
+    if (row >= 0 && --j->patience > 0) {
+        job_pause(j, LOOK_WAIT_MS, lk_processes);
+        return;
+    }
     if (row >= 0) {
         lk_end_waits(j, r, (unsigned)row);
         return;
@@ -186,6 +195,12 @@ static void lk_on_processes(struct job *j, const struct db_result *r)
                 (unsigned long long)lk_number(r, (unsigned)row, "Time"));
     else
         job_try(j, "open transactions", j->dialect->text[STMT_LOOK_TRX], lk_on_trx);
+}
+
+static void lk_processes(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_ask(j, "SHOW PROCESSLIST", j->dialect->text[STMT_PROCESSES], lk_on_processes);
 }
 
 /* ---- locks, where the server tells ---- */
@@ -208,7 +223,8 @@ static void lk_on_locks(struct job *j, const struct db_result *r)
             job_end(j, "%s makes a backup", who);
         return;
     }
-    job_ask(j, "SHOW PROCESSLIST", j->dialect->text[STMT_PROCESSES], lk_on_processes);
+    j->patience = LOOK_WAITS;
+    lk_processes(j, NULL);
 }
 
 static void lk_on_right(struct job *j, const struct db_result *r)

@@ -15,6 +15,8 @@ CREATE USER IF NOT EXISTS hamm_agent@'%'
 GRANT REPLICATION CLIENT, PROCESS, RELOAD ON *.* TO hamm_agent@'%';
 GRANT CONNECTION_ADMIN, SYSTEM_USER, SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN
     ON *.* TO hamm_agent@'%';
+-- So that following another source keeps the heartbeat period that was set.
+GRANT SELECT ON performance_schema.replication_connection_configuration TO hamm_agent@'%';
 
 -- Before a planned move it looks who holds locks, and names them.
 GRANT SELECT ON performance_schema.metadata_locks TO hamm_agent@'%';

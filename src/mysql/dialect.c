@@ -47,6 +47,7 @@ static const struct dialect mariadb = {
             [STMT_FACTS] = "SELECT @@version AS version, @@server_id AS server_id,"
                            " '' AS server_uuid, @@global.read_only AS read_only,"
                            " 0 AS super_read_only, @@log_bin AS log_bin, 1 AS gtid_on,"
+                           " @@log_slave_updates AS log_updates,"
                            " @@pid_file AS pid_file, @@datadir AS datadir," MARIADB_FILTERS
                            " @@global.gtid_binlog_state AS gtid_state,"
                            " @@global.gtid_slave_pos AS gtid_slave_pos,"

@@ -161,6 +161,14 @@ performance_schema = 0
     def have_gtid(self, gtid):
         return f"SET GLOBAL gtid_slave_pos = '{gtid}'"
 
+    def ignore_db(self, name):
+        return f"SET GLOBAL replicate_ignore_db = '{name}'"
+
+    def count(self, gtids):
+        """How many transactions hamm names: 0-1-101..105,0-2-7."""
+        spans = [item.split('-')[-1].split('..') for item in gtids.split(',')]
+        return sum(int(s[-1]) - int(s[0]) + 1 for s in spans)
+
 
 class MySQL(Flavour):
     """Its packages are unpacked beside the system (test/lib/install-mysql.sh), so it runs in a
@@ -274,6 +282,14 @@ performance_schema_digests_size = 0
 
     def have_gtid(self, gtid):
         return f"SET GLOBAL gtid_purged = '{gtid}'"
+
+    def ignore_db(self, name):
+        return f'CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB = ({name})'
+
+    def count(self, gtids):
+        """How many transactions hamm names: UUID:1-5:7,UUID:3."""
+        spans = [s.split('-') for item in gtids.split(',') for s in item.split(':')[1:]]
+        return sum(int(s[-1]) - int(s[0]) + 1 for s in spans)
 
 
 FLAVOURS = {f.name: f for f in (MariaDB, MySQL)}

@@ -77,6 +77,11 @@ static void versions_are_read_and_choose_the_statements(void **state)
         assert_non_null(mysql()->text[i]);
         assert_non_null(dialect_of(false, 80023)->text[i]);
     }
+    for (int i = 0; i < 3; i++) { /* what is not asked for reads as off */
+        const struct dialect *d = i == 0 ? mariadb() : dialect_of(false, i == 1 ? 80023 : 90704);
+
+        assert_non_null(strstr(d->text[STMT_FACTS], " AS log_updates,"));
+    }
 }
 
 static void facts_are_read(void **state)

@@ -21,6 +21,8 @@ struct doer {
     unsigned source_port;
     pid_t pid;
     struct semi_sync semi_sync;
+    bool logs; /* log_bin, log_slave_updates */
+    uint64_t filters;
     char gtid[256], slave_pos[256], received[256];
 };
 
@@ -41,6 +43,8 @@ static inline void doer_on_done(struct job *j, const struct job_result *r)
     d->read_only = f->read_only;
     d->pid = f->pid;
     d->semi_sync = f->semi_sync;
+    d->logs = f->log_bin && f->log_updates;
+    d->filters = f->filters | f->repl.filters;
     d->configured = f->repl.configured;
     d->io = f->repl.io;
     d->sql_running = f->repl.sql_running;

@@ -123,6 +123,7 @@ static void mariadb_keeps_what_the_dba_set(void **state)
     settings_remember(settings, ARRAY_LEN(settings));
     assert_done(&d, JOB_FOLLOW, follow(&one));
     settings_stay(settings, ARRAY_LEN(settings), "following");
+    assert_int_equal(d.filters >> 52, 1 << 1 | 1 << 7); /* a database, domains */
 
     server_do(&one, "INSERT INTO shop.t VALUES (NULL, 'late')");
     gtid = server_sql(&one, "SELECT @@gtid_binlog_pos");

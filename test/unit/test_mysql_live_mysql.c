@@ -16,7 +16,7 @@ static void observing_tells_what_is(void **state)
     meter_start(&m);
     doer_open(&d, &m, &one);
     assert_done(&d, JOB_OBSERVE, NO_ARGS);
-    assert_true(d.facts && !d.read_only && !d.configured);
+    assert_true(d.facts && !d.read_only && !d.configured && d.logs && !d.filters);
     assert_int_equal(d.pid, one.pid);
     assert_string_equal(d.gtid, gtid);
     free(gtid);

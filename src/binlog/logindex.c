@@ -27,6 +27,9 @@ static int logindex_add(struct logindex *x, const char *index_path, const char *
     if (x->n == LOGINDEX_FILES_MAX)
         return err_set(e, -EBADMSG, "index of binary logs %s: more than %d files", index_path,
                        LOGINDEX_FILES_MAX);
+    if ((x->n & (x->n - 1)) == 0) /* full: twice as many */
+        x->path = realloc(x->path, (x->n ? 2 * x->n : 1) * sizeof *x->path);
+    CHECK(x->path);
     x->path[x->n] = strdup(path);
     CHECK(x->path[x->n]);
     x->n++;
@@ -61,8 +64,6 @@ int logindex_read(struct logindex *x, const char *index_path, struct err *e)
     *x = (struct logindex){0};
     if (!file)
         return err_set(e, -errno, "open index of binary logs %s: %s", index_path, strerror(errno));
-    x->path = calloc(LOGINDEX_FILES_MAX, sizeof *x->path);
-    CHECK(x->path);
     rc = logindex_lines(x, index_path, file, e);
     fclose(file);
     return rc;

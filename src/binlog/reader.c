@@ -32,8 +32,8 @@ static int reader_fill(struct reader *r, uint64_t at, struct err *e)
     size_t got = 0;
 
     r->window_len = 0;
-    while (got < WINDOW) {
-        ssize_t n = pread(r->fd, r->window + got, WINDOW - got, (off_t)(at + got));
+    while (got < r->window_cap) {
+        ssize_t n = pread(r->fd, r->window + got, r->window_cap - got, (off_t)(at + got));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -233,7 +233,8 @@ int reader_open(struct reader *r, const char *path, struct err *e)
     if (!S_ISREG(st.st_mode))
         return reader_bad(r, 0, "this is no file", e);
     r->size = (uint64_t)st.st_size;
-    r->window = malloc(WINDOW);
+    r->window_cap = r->size < WINDOW ? (size_t)r->size + 1 : WINDOW;
+    r->window = malloc(r->window_cap);
     CHECK(r->window);
     rc = reader_magic(r, e);
     return rc == READER_EVENT ? reader_format(r, e) : rc;

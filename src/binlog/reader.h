@@ -55,7 +55,7 @@ struct reader {
     bool crc;            /* every event ends with four bytes of checksum */
     uint8_t *window;     /* owned */
     uint64_t window_at;
-    size_t window_len;
+    size_t window_len, window_cap;
     uint8_t format[READER_FORMAT_MAX]; /* the format description as it is there, header included */
     size_t format_len;
     bool mariadb;

@@ -21,6 +21,7 @@ struct slice {
     const char *from_file; /* by coordinates; NULL: by GTID */
     uint64_t from_pos;
     struct gtid_set have, before, last, got, reach;
+    struct gtid_set one; /* the transaction that is looked at */
     struct logindex files;
     size_t first, n;      /* files to read: from, and before this one */
     struct reader newest; /* closed; its format is what the slice begins with */
@@ -29,22 +30,23 @@ struct slice {
     uint64_t missing;  /* transactions found, then: still to be copied */
     size_t begin_file; /* where the first missing transaction begins */
     uint64_t begin_at;
+    bool copying;  /* the transaction that is read */
     uint64_t kept; /* bytes written up to the last complete transaction */
     bool lost;     /* an incident, and nothing that we have after it */
 };
 
 /* ---- what is missing ---- */
 
-static bool slice_is_had(const struct slice *s, const struct gtid_range *gtid)
+static bool slice_is_had(struct slice *s, const struct gtid_range *gtid)
 {
-    struct gtid_set one = {.n = 1, .range = {*gtid}};
-
-    one.flavour = s->flavour == GTID_MARIADB_STATE ? GTID_MARIADB_LIST : s->flavour;
-    return gtid_subset(&one, &s->have);
+    s->one.flavour = s->flavour == GTID_MARIADB_STATE ? GTID_MARIADB_LIST : s->flavour;
+    s->one.n = 1;
+    s->one.range[0] = *gtid;
+    return gtid_subset(&s->one, &s->have);
 }
 
 /* 1 missing, 0 not. */
-static int slice_is_missing(const struct slice *s, const struct group *g, struct err *e)
+static int slice_is_missing(struct slice *s, const struct group *g, struct err *e)
 {
     if (s->from_file)
         return strcmp(logindex_name(s->reader.path), s->from_file) != 0 || g->at >= s->from_pos;
@@ -226,14 +228,18 @@ static int slice_count_all(struct slice *s, struct err *e)
 static int slice_copy(struct slice *s, size_t file, struct group *g, enum group_step step,
                       const struct event *ev, struct err *e)
 {
-    int missing;
-
     (void)file;
     if (step == GROUP_NONE || s->missing == 0)
         return 0;
-    missing = slice_is_missing(s, g, e);
-    if (missing <= 0)
-        return missing;
+    if (step == GROUP_BEGINS) {
+        int missing = slice_is_missing(s, g, e);
+
+        if (missing < 0)
+            return missing;
+        s->copying = missing;
+    }
+    if (!s->copying)
+        return 0;
     if (writer_copy(&s->writer, &s->reader, ev, e) < 0)
         return e->code;
     if (step == GROUP_ENDS) {

@@ -271,7 +271,6 @@ static void guest_stream(struct guest *g, uint64_t from)
             guest_end(s->guest[i]);
     g->state = GUEST_STREAM;
     g->tail = (struct tail){
-        .mariadb = s->params.mariadb,
         .crc = s->crc,
         .server_id = s->params.server_id,
         .by_gtid = g->said.by_gtid,

@@ -93,11 +93,11 @@ static void tail_part(struct tail *t, struct buf *to)
 }
 
 /* How much of an event's beginning must be there to choose. */
-static size_t tail_needed(const struct tail *t, const uint8_t *data, size_t len)
+static size_t tail_needed(const uint8_t *data, size_t len)
 {
     if (len < HEADER)
         return HEADER;
-    return t->mariadb && data[4] == EVENT_MARIADB_GTID ? MARIADB_GTID : HEADER;
+    return data[4] == EVENT_MARIADB_GTID ? MARIADB_GTID : HEADER;
 }
 
 static int tail_event(struct tail *t, const uint8_t *event, struct buf *to, struct err *e)
@@ -141,7 +141,7 @@ int64_t tail_bytes(struct tail *t, const uint8_t *data, size_t len, struct buf *
         size_t n = len - done, some;
 
         if (t->left == 0) {
-            if (n < tail_needed(t, data + done, n))
+            if (n < tail_needed(data + done, n))
                 break;
             if (tail_event(t, data + done, to, e) < 0)
                 return e->code;

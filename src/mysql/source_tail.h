@@ -15,7 +15,7 @@
 #define TAIL_NAME  "tail.000001"
 
 struct tail {
-    bool mariadb, crc;
+    bool crc;
     uint32_t server_id;
     bool by_gtid; /* MariaDB: leave out what is in `had`, a position */
     struct gtid_set had;

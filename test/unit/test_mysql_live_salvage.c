@@ -397,6 +397,63 @@ static void compressed(void **state)
     round_of(sql[mysql_root != NULL], true);
 }
 
+static void with_semi_synchronous_replication(void **state)
+{
+    static const char *const nothing[] = {NULL};
+
+    (void)state;
+    if (mysql_root) {
+        server_do(writer, "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'");
+        server_do(replica, "INSTALL PLUGIN rpl_semi_sync_replica SONAME 'semisync_replica.so'");
+        server_do(writer, "SET GLOBAL rpl_semi_sync_source_timeout=1");
+        server_do(writer, "SET GLOBAL rpl_semi_sync_source_enabled=1");
+        server_do(replica, "SET GLOBAL rpl_semi_sync_replica_enabled=1");
+    } else {
+        server_do(writer, "SET GLOBAL rpl_semi_sync_master_timeout=1");
+        server_do(writer, "SET GLOBAL rpl_semi_sync_master_enabled=1");
+        server_do(replica, "SET GLOBAL rpl_semi_sync_slave_enabled=1");
+    }
+    round_of(nothing, false);
+}
+
+/* Given up in the midst of it: the next order to follow switches TLS on again. */
+static void tls_comes_back_after_an_accident(void **state)
+{
+    struct meter m;
+    struct doer d;
+    struct serving v;
+    struct job_args args;
+    char path[96], *text;
+
+    (void)state;
+    meter_start(&m);
+    doer_open(&d, &m, replica);
+    let_follow(&d, true);
+    server_do(writer, "INSERT INTO shop.t VALUES (NULL, 'x')");
+    make_slice(path);
+    serve(&v, &m, path);
+    args = tail_args(&v, "guessed");
+    job_start(d.job, JOB_SALVAGE, &args, doer_on_done);
+    while (!v.failed)
+        uv_run(&m.loop, UV_RUN_ONCE);
+    job_cancel(d.job);
+    doer_wait(&d);
+    assert_non_null(strstr(d.text, "still set to fetch from 127.0.0.1"));
+    text = settings(replica);
+    assert_non_null(strstr(text, "_User=hamm-tail" SOURCE_TLS_MARK));
+    assert_non_null(strstr(text, "_SSL_Allowed=No"));
+    free(text);
+    serve_no_more(&v, &m);
+    let_follow(&d, false);
+    text = settings(replica);
+    assert_non_null(strstr(text, "_User=repl"));
+    assert_non_null(strstr(text, "_SSL_Allowed=Yes"));
+    free(text);
+    assert_same_rows();
+    doer_close(&d);
+    meter_stop(&m);
+}
+
 static void what_fails_puts_the_settings_back(void **state)
 {
     struct meter m;
@@ -465,6 +522,8 @@ int main(void)
         cmocka_unit_test(of_big_events_without_checksums),
         cmocka_unit_test(compressed),
         cmocka_unit_test(what_fails_puts_the_settings_back),
+        cmocka_unit_test(tls_comes_back_after_an_accident),
+        cmocka_unit_test(with_semi_synchronous_replication),
     };
     int failed = 0;
 

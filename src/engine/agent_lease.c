@@ -168,12 +168,10 @@ static bool agent_goes_on(const struct agent *a, const struct agent_slot *s, int
            a->conf.on_monitor_loss != LOSS_FENCE && s->members >> a->conf.self & 1;
 }
 
-void agent_ask_promises(struct agent *a, int64_t now, struct agent_plan *p)
+static void agent_ask_peers(struct agent *a, int64_t now, struct agent_plan *p)
 {
     slotset ask[HOSTS_MAX] = {0};
 
-    if (!agent_lonely(a, now))
-        return;
     for (unsigned i = 0; i < a->conf.slots; i++) {
         struct agent_slot *s = &a->slot[i];
         hostset others = s->members & ~(1ull << a->conf.self);
@@ -197,6 +195,12 @@ void agent_ask_promises(struct agent *a, int64_t now, struct agent_plan *p)
         act->host = (int)h;
         act->ask = (struct msg_ask){now, agent_out(a), ask[h]};
     }
+}
+
+void agent_ask_promises(struct agent *a, int64_t now, struct agent_plan *p)
+{
+    if (agent_lonely(a, now))
+        agent_ask_peers(a, now, p);
 }
 
 static int64_t agent_sooner(int64_t a, int64_t b)

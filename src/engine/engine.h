@@ -277,8 +277,7 @@ struct slot {
     uint64_t electorate, electorate_after;
     hostset members;
     char reach[GTID_LEN];
-    int choice;            /* unheld: who shall get it; -1 nobody is fit */
-    char waiting[WHY_LEN]; /* what an unheld slot waits for */
+    int choice;           /* unheld: who shall get it; -1 nobody is fit */
     struct slot_host host[HOSTS_MAX];
 };
 
@@ -360,6 +359,8 @@ bool engine_barred(const struct engine *e, int host, char *why, size_t size);
 /* What makes a semi-synchronous acknowledgement of this host worth less than it seems, or would if
  * it were the writer; "" nothing, or it has no part in such. */
 void engine_semi_sync(const struct engine *e, int host, char *out, size_t size);
+/* What a slot that nobody holds waits for; "" somebody holds it, or this monitor does not reign. */
+void engine_waits(const struct engine *e, int slot, char *out, size_t size);
 
 /* Why this monitor moves nothing, whatever the rules say; "" it does, or the operator wished so. */
 static inline const char *engine_why_passive(const struct engine *e)

@@ -495,10 +495,15 @@ static void slot_rule(struct engine *e, int s, const struct rules *all, struct p
     const struct rule *r = rule_find(e, all, s, 0);
 
     rule_note(e, r);
-    if (all == &unheld_rules)
-        rule_sentence(e, r, s, e->slot[s].waiting, sizeof e->slot[s].waiting);
     if (r->then)
         r->then(e, s, p);
+}
+
+void engine_waits(const struct engine *e, int slot, char *out, size_t size)
+{
+    out[0] = 0;
+    if (e->slot[slot].holder < 0 && engine_reigns(e))
+        rule_sentence(e, rule_find(e, &unheld_rules, slot, 0), slot, out, size);
 }
 
 void slots_work(struct engine *e, struct plan *p)
@@ -520,7 +525,6 @@ void slots_work(struct engine *e, struct plan *p)
         }
         if (x->holder < 0)
             continue;
-        x->waiting[0] = 0;
         electorate_work(e, s);
         if (x->pinned && x->releasing && x->target < 0)
             x->pinned = false;

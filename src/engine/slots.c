@@ -213,7 +213,6 @@ void slot_assign(struct engine *e, int s, int to, struct plan *p)
     x->gather_since = 0;
     x->journal_holder = -1;
     x->assigned_at = e->now;
-    x->waiting[0] = 0;
     for (int c = 0; c < (int)e->conf.names.hosts; c++)
         x->probe = x->probe || (c != to && x->host[c].maybe); /* only silence speaks for it */
     plan_event(e, p, EVENT_NOTE, to, "%s: given to %s%s", slot_name(e, s), host_name(e, to),

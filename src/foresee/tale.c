@@ -101,9 +101,13 @@ size_t foresee_after(const struct foresee *f, char *to, size_t size)
         if (f->e.host[h].extra[0])
             add(&t, ": it alone has %s", f->e.host[h].extra);
     }
-    for (unsigned s = 0; s < c->names.slots; s++)
-        if (f->e.slot[s].holder < 0 && f->e.slot[s].waiting[0])
-            add(&t, "\n  %s waits: %s", c->names.slot[s], f->e.slot[s].waiting);
+    for (unsigned s = 0; s < c->names.slots; s++) {
+        char waits[WHY_LEN];
+
+        engine_waits(&f->e, (int)s, waits, sizeof waits);
+        if (waits[0])
+            add(&t, "\n  %s waits: %s", c->names.slot[s], waits);
+    }
     after_lost(f, writer, &t);
     if (!f->monitor_up)
         add(&t, "\n  no monitor runs: what it knew last is told");

@@ -70,7 +70,7 @@ static bool slot_sound(const struct slot *x, unsigned hosts)
     return within(x->holder, -1, hosts) && within(x->target, -1, hosts) &&
            within(x->last, -1, hosts) && within(x->journal_holder, -1, hosts) &&
            within(x->fetch_by, -1, HOSTS_MAX) && within(x->fetch_from, -1, HOSTS_MAX) &&
-           within(x->choice, -1, hosts) && ENDS(x->reach) && ENDS(x->waiting) && ENDS(x->wrote);
+           within(x->choice, -1, hosts) && ENDS(x->reach) && ENDS(x->wrote);
 }
 
 bool replay_engine_sound(const struct engine *e)

@@ -153,7 +153,10 @@ static void why_no_writer(const struct engine *e, struct saying *s)
         return;
     for (unsigned i = 0; i < e->conf.names.slots; i++) {
         int holder = status_holder(e, (int)i);
-        const char *why = holder < 0 ? e->slot[i].waiting : agent_problem(&e->host[holder]);
+        char waits[WHY_LEN];
+        const char *why = holder < 0 ? waits : agent_problem(&e->host[holder]);
+
+        engine_waits(e, (int)i, waits, sizeof waits);
         if (!e->conf.role[e->conf.slot_role[i]].writable)
             continue;
         if (holder >= 0)

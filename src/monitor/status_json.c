@@ -193,12 +193,15 @@ static json_t *roles(struct build *b)
             int holder = status_holder(e, (int)s);
             bool exclusive = e->conf.role[e->conf.slot_role[s]].exclusive;
             json_t *o = json_object();
+            char waits[WHY_LEN];
+
+            engine_waits(e, (int)s, waits, sizeof waits);
             put(b, o, "name", json_string(e->conf.role[e->conf.slot_role[s]].name));
             put(b, o, "mode", json_string(exclusive ? "exclusive" : "balanced"));
             put(b, o, "ip", json_string(status_ip(ip, b->s->slot[s].ip[i])));
             put(b, o, "host", host_name(b, holder));
             put(b, o, "held", json_boolean(status_held(e, (int)s)));
-            put(b, o, "waiting", text(holder < 0 ? e->slot[s].waiting : ""));
+            put(b, o, "waiting", text(waits));
             add(b, array, o);
         }
     return array;

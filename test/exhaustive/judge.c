@@ -183,6 +183,7 @@ static void judge_release(const struct before *b, const struct engine_event *ev,
 static void judge_slot(const struct before *b, const struct engine_event *ev, int s)
 {
     const struct slot *was = &b->slot[s], *is = &e->slot[s];
+    char waits[WHY_LEN];
 
     for (int h = 0; h < HOSTS; h++)
         judge_knowledge(b, ev, s, h);
@@ -198,7 +199,8 @@ static void judge_slot(const struct before *b, const struct engine_event *ev, in
     }
     if (is->holder >= 0 && is->holder == was->holder && is->releasing && !was->releasing)
         judge_release(b, ev, s);
-    MUST(is->holder >= 0 || is->waiting[0] || e->reign != REIGN_YES,
+    engine_waits(e, s, waits, sizeof waits);
+    MUST(is->holder >= 0 || waits[0] || e->reign != REIGN_YES,
          "slot %d: nobody has it and it doesn't say why", s);
 }
 

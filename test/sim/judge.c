@@ -109,6 +109,14 @@ static bool whole_host(struct sim *s, const struct engine *e, int h, int w, char
     return false;
 }
 
+static const char *waits(const struct engine *e, int slot)
+{
+    static char text[WHY_LEN];
+
+    engine_waits(e, slot, text, sizeof text);
+    return text;
+}
+
 bool judge_whole(struct sim *s, char *why, size_t size)
 {
     int m = monitor_reigning(s), w;
@@ -122,13 +130,13 @@ bool judge_whole(struct sim *s, char *why, size_t size)
     if (w < 0 || !kernel_open(s, w, 0) || s->host[w].server.read_only) {
         snprintf(why, size, "no writer (%s, holder %s): %.180s",
                  e->mode == MODE_ACTIVE ? "active" : "not active", proc_name(e->slot[0].holder),
-                 e->slot[0].waiting);
+                 waits(e, 0));
         return false;
     }
     for (int i = 1; i < (int)s->c.slots; i++)
         if (e->slot[i].holder < 0 || !kernel_open(s, e->slot[i].holder, i)) {
             snprintf(why, size, "%s is not reached (holder %s): %.150s", slot_text[i],
-                     proc_name(e->slot[i].holder), e->slot[i].waiting);
+                     proc_name(e->slot[i].holder), waits(e, i));
             return false;
         }
     for (int h = 0; h < (int)s->c.hosts; h++)

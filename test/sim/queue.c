@@ -13,20 +13,17 @@ struct timed {
     void *data;
     uint32_t next_free;
 };
-/* The heap holds only what it compares. */
-struct when {
-    int64_t at;
-    uint32_t seq, which;
-};
+/* The heap holds only what it compares, as one number: when, the how many-th put in, which. */
+typedef unsigned __int128 when;
 
 static struct timed *timed;
-static struct when *heap;
+static when *heap;
 static uint32_t heap_n, heap_cap, timed_free, timed_n, seq;
 static struct input *spare;
 
-static bool when_before(struct when x, struct when y)
+static when when_of(int64_t at, uint32_t nth, uint32_t which)
 {
-    return x.at != y.at ? x.at < y.at : x.seq < y.seq;
+    return (when)(uint64_t)at << 64 | (uint64_t)nth << 32 | which;
 }
 
 static uint32_t timed_new(void)
@@ -49,10 +46,10 @@ static uint32_t timed_new(void)
 void sim_at(struct sim *s, int64_t at, timed_fn fn, int a, int b, uint64_t n, void *data)
 {
     uint32_t which = timed_new(), i = heap_n++;
-    struct when w = {at < s->now ? s->now : at, seq++, which};
+    when w = when_of(at < s->now ? s->now : at, seq++, which);
 
     timed[which] = (struct timed){fn, a, b, n, data, 0};
-    while (i && when_before(w, heap[(i - 1) / 4])) {
+    while (i && w < heap[(i - 1) / 4]) {
         heap[i] = heap[(i - 1) / 4];
         i = (i - 1) / 4;
     }
@@ -64,9 +61,9 @@ void sim_in(struct sim *s, int64_t us, timed_fn fn, int a, int b, uint64_t n, vo
     sim_at(s, s->now + us, fn, a, b, n, data);
 }
 
-static struct when heap_pop(void)
+static when heap_pop(void)
 {
-    struct when top = heap[0], w = heap[--heap_n];
+    when top = heap[0], w = heap[--heap_n];
     uint32_t i = 0;
 
     for (;;) {
@@ -75,9 +72,8 @@ static struct when heap_pop(void)
         if (c >= heap_n)
             break;
         for (uint32_t k = c + 1; k < end; k++)
-            if (when_before(heap[k], heap[best]))
-                best = k;
-        if (!when_before(heap[best], w))
+            best = heap[k] < heap[best] ? k : best;
+        if (heap[best] >= w)
             break;
         heap[i] = heap[best];
         i = best;
@@ -88,16 +84,18 @@ static struct when heap_pop(void)
 
 bool queue_step(struct sim *s)
 {
-    struct when w;
+    uint32_t which;
     struct timed t;
+    when w;
 
     if (!heap_n)
         return false;
     w = heap_pop();
-    t = timed[w.which];
-    timed[w.which].next_free = timed_free;
-    timed_free = w.which;
-    s->now = w.at;
+    which = (uint32_t)w;
+    t = timed[which];
+    timed[which].next_free = timed_free;
+    timed_free = which;
+    s->now = (int64_t)(w >> 64);
     t.fn(s, t.a, t.b, t.n, t.data);
     return true;
 }
@@ -106,7 +104,7 @@ bool queue_step(struct sim *s)
 void queue_clear(struct sim *s)
 {
     while (heap_n) {
-        struct timed t = timed[heap[--heap_n].which];
+        struct timed t = timed[(uint32_t)heap[--heap_n]];
 
         if (t.data)
             t.fn(s, t.a, t.b, t.n, t.data);

@@ -116,7 +116,7 @@ static void test_nobody_else_before_all_are_heard_or_out(void **state)
     checks_fine();
     go_on(LEASE);
     assert_int_equal(e.slot[0].holder, -1);
-    assert_non_null(strstr(e.slot[0].waiting, "may hold it"));
+    assert_non_null(strstr(waits(), "may hold it"));
     go_on(lease_out(GATE_NFT, LEASE) - LEASE + 1000);
     assert_int_not_equal(e.slot[0].holder, -1);
     assert_true(e.slot[0].probe); /* after silence */
@@ -366,7 +366,7 @@ static void test_who_was_away_is_stale(void **state)
     report(1);
     go_on(4 * LEASE);
     assert_int_equal(e.slot[0].holder, -1);
-    assert_non_null(strstr(e.slot[0].waiting, "--lost db1"));
+    assert_non_null(strstr(waits(), "--lost db1"));
 }
 
 static void test_numbers_go_on_over_reigns(void **state)

@@ -61,6 +61,14 @@ static inline bool told(const char *text)
     return false;
 }
 
+static inline const char *waits(void)
+{
+    static char text[WHY_LEN];
+
+    engine_waits(&e, 0, text, sizeof text);
+    return text;
+}
+
 static inline bool decided(const char *rule)
 {
     for (unsigned i = 0; i < engine_rule_count(); i++)

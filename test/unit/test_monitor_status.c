@@ -80,6 +80,9 @@ static int setup(void **state)
     e->conf.role[0].prefer = DB1;
     strcpy(e->conf.role[1].name, "reader");
     e->conf.role[1].prefer = -1;
+    e->conf.role[0].hosts = e->conf.role[1].hosts = 1;
+    e->conf.role[0].host[0] = DB1;
+    e->conf.role[1].host[0] = DB3;
     a_host(DB1, "db1", true, "10.77.0.11");
     a_host(DB2, "db2", true, "10.77.0.12");
     a_host(DB3, "a3", false, "10.77.0.13");
@@ -120,7 +123,7 @@ static void a_bad_day(void)
     h->check[CK_REP_BACKLOG].last = RESULT_UNKNOWN;
     strcpy(h->check[CK_REP_BACKLOG].message, "lag is unknown");
     e->slot[2].holder = -1;
-    strcpy(e->slot[2].waiting, "no candidate is ONLINE");
+    e->slot[2].choice = -1;
     e->host[DB2].linked = false;
 }
 
@@ -185,7 +188,7 @@ static void json(void **state)
                      "{\"name\":\"reader\",\"mode\":\"balanced\",\"ip\":\"10.77.0.103\","
                      "\"host\":\"db2\",\"held\":false,\"waiting\":\"\"},"
                      "{\"name\":\"reader\",\"mode\":\"balanced\",\"ip\":\"10.77.0.104\","
-                     "\"host\":null,\"held\":false,\"waiting\":\"no candidate is ONLINE\"}]}");
+                     "\"host\":null,\"held\":false,\"waiting\":\"a3 is not a candidate\"}]}");
 }
 
 static bool says(const char *text, const char *part)
@@ -287,9 +290,9 @@ static void health(void **state)
     assert_int_equal(status_health(e), HEALTH_DEGRADED);
     e->reign = REIGN_YES;
     e->slot[0].holder = -1;
-    strcpy(e->slot[0].waiting, "the lease of db1 runs out in 1200 ms");
+    e->slot[0].choice = -1;
     assert_int_equal(status_health(e), HEALTH_NO_WRITER);
-    json_holds("\"why\":[\"nobody holds writer: the lease of db1 runs out in 1200 ms\"]");
+    json_holds("\"why\":[\"nobody holds writer: db1 is not a candidate\"]");
     e->slot[0].holder = DB2;
     json_holds("\"why\":[\"db2 shall hold writer and is not known to be open for writes\"]");
 }

@@ -119,6 +119,11 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
                 host_name(e, c));
             return false;
         }
+        if (e->now - e->host[to].resumed_at < host_lease(e, to) / 2) {
+            SAY(why, size, "%s was not heard for a moment: what it promised may be on its way",
+                host_name(e, to));
+            return false;
+        }
         if (e->now < x->host[c].out_at) {
             SAY(why, size, "%s may hold it until its lease is surely over, in %" PRId64 " ms",
                 host_name(e, c), x->host[c].out_at - e->now);

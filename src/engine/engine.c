@@ -303,6 +303,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     if (e->now - x->report_at > host_lease(e, h) / 4) { /* perhaps nobody was heard meanwhile */
         trap_restart(e, h, CK_PING);
         trap_restart(e, h, CK_MYSQL);
+        x->resumed_at = e->now;
     }
     report_copy(&x->report, r);
     if (e->now - x->report_at > report_gap(e))

@@ -230,6 +230,7 @@ struct host {
     bool heard; /* a report under this epoch since the link came up */
     int64_t report_at;
     int64_t steady_since;     /* reports come without a gap; what came in a burst may be old */
+    int64_t resumed_at;       /* reports came again after lease/4 without one */
     struct msg_report report; /* the newest; start_id 0: none */
     int64_t facts_at;         /* of the newest report that knew the server; 0 none */
     int64_t dead_since;       /* proven: the agent saw mysqld die; 0 not */
@@ -277,7 +278,7 @@ struct slot {
     uint64_t electorate, electorate_after;
     hostset members;
     char reach[GTID_LEN];
-    int choice;           /* unheld: who shall get it; -1 nobody is fit */
+    int choice; /* unheld: who shall get it; -1 nobody is fit */
     struct slot_host host[HOSTS_MAX];
 };
 

@@ -267,6 +267,22 @@ static void test_silence_is_waited_out(void **state)
     assert_int_equal(e.slot[0].holder, 1);
 }
 
+/* What comes in a burst after silence may have been said before the promise to the holder. */
+static void test_who_is_just_heard_again_may_have_promised(void **state)
+{
+    (void)state;
+    reigning();
+    agent[1].up = agent[2].up = false;
+    link_down(0);
+    go_on(lease_out(GATE_NFT, LEASE) + 900);
+    agent[1].up = agent[2].up = true;
+    go_on(900);
+    assert_int_equal(e.slot[0].holder, -1);
+    assert_non_null(strstr(waits(), "was not heard for a moment"));
+    go_on(900);
+    assert_int_equal(e.slot[0].holder, 1);
+}
+
 static void test_lost_ends_the_waiting(void **state)
 {
     (void)state;
@@ -500,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_only_an_ended_serial_is_a_release),
         cmocka_unit_test(test_new_life_that_holds_nothing_is_a_release),
         cmocka_unit_test(test_silence_is_waited_out),
+        cmocka_unit_test(test_who_is_just_heard_again_may_have_promised),
         cmocka_unit_test(test_lost_ends_the_waiting),
         cmocka_unit_test(test_orders_wait_for_their_record),
         cmocka_unit_test(test_promised_is_waited_for),

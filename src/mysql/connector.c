@@ -230,6 +230,8 @@ static void connector_once(struct connect_try *t, bool tls)
     mysql_close(my);
 }
 
+/* A thread of MariaDB 10.11 that had a TLS connection broken off under it can answer the next one's
+ * wish for TLS with a plain "Bad handshake", which here is a wrong version number; once. */
 static void connector_run(struct connect_try *t)
 {
     const struct db_params *p = &t->params;
@@ -238,6 +240,8 @@ static void connector_run(struct connect_try *t)
     if (!connector_params_fit(p, &t->out.problem))
         return;
     connector_once(t, tls);
+    if (t->out.problem.error == DB_TLS && strstr(t->out.problem.text, "wrong version number"))
+        connector_once(t, tls); /* MariaDB slipped, see above */
     if (p->tls == DB_TLS_PREFERRED && tls && t->out.problem.error == DB_TLS)
         connector_once(t, false); /* the server has none */
 }

@@ -68,6 +68,7 @@ static const struct known {
     {1045, DB_DENIED, false},  /* access denied */
     {1142, DB_DENIED, false},  /* no privilege on the table */
     {1227, DB_DENIED, false},  /* a privilege is missing */
+    {1524, DB_DENIED, true},   /* the account's plugin is not there any more */
     {1698, DB_DENIED, false},  /* access denied, no password asked for */
     {1820, DB_DENIED, false},  /* the password must be changed first */
     {1862, DB_DENIED, false},  /* the password has expired */
@@ -126,37 +127,73 @@ static enum db_error db_problem_kind(unsigned number, bool connecting, bool via_
     return connecting && (number == 1043 || number == 1158 || number == 1159) ? DB_LOST : DB_SQL;
 }
 
+#define PLUGIN_HINT                                                                                \
+    "; this machine lacks that plugin: install Debian's package libmariadb3, or set "              \
+    "MARIADB_PLUGIN_DIR to the folder that has it"
+#define KEY_HINT                                                                                   \
+    "; without TLS that server gives no key for the password: set tls mode to required, or let "   \
+    "it "                                                                                          \
+    "have its RSA keys (caching_sha2_password_public_key_path)"
+
+/* What to do about it: the first row that fits. number 0: whatever it is; said: part of the text;
+ * plain: only where no TLS is used. */
+static const struct hint {
+    unsigned number;
+    const char *said;
+    bool plain;
+    const char *hint;
+} hints[] = {
+    {1524, "", false,
+     "; that server has no such plugin any more: ALTER USER ... IDENTIFIED WITH "
+     "caching_sha2_password BY ..."},
+    {0, "be loaded", false, PLUGIN_HINT},
+    {2058, "", false, PLUGIN_HINT},
+    {2059, "", false, PLUGIN_HINT},
+    {0, "RSA public key", false, KEY_HINT},
+    {0, "secure connection", false, KEY_HINT},
+    {1045, "", true,
+     "; check the password, that the account may come from this address, and whether it requires "
+     "TLS (REQUIRE SSL): then set tls mode to required"},
+    {1698, "", true,
+     "; check the password, that the account may come from this address, and whether it requires "
+     "TLS (REQUIRE SSL): then set tls mode to required"},
+    {1045, "", false, "; check the password and that the account may come from this address"},
+    {1698, "", false, "; check the password and that the account may come from this address"},
+    {1142, "", false, "; GRANT this account what is named here"},
+    {1227, "", false, "; GRANT this account what is named here"},
+    {1129, "", false, "; run FLUSH HOSTS on that server"},
+    {1130, "", false, "; create the account for this address"},
+    {1820, "", false, "; set a new password for this account"},
+    {1862, "", false, "; set a new password for this account"},
+    {3118, "", false, "; run ALTER USER ... ACCOUNT UNLOCK"},
+    {4151, "", false, "; run ALTER USER ... ACCOUNT UNLOCK"},
+    {3032, "", false, "; offline_mode is on"},
+    {3159, "", false, "; set tls mode to required"},
+    {2026, "self-signed", false,
+     "; set tls ca to the file of the authority that signed it, or tls mode to required, which "
+     "does "
+     "not verify"},
+    {2026, "unable to get", false,
+     "; set tls ca to the file of the authority that signed it, or tls mode to required, which "
+     "does "
+     "not verify"},
+    {2026, "Validation of", false,
+     "; its certificate does not name this address (MySQL's generated ones name none): give the "
+     "server one that does, or set tls mode to required, which does not verify"},
+    {2026, "does not support", false,
+     "; that server has no TLS: give it a certificate (ssl_cert, ssl_key), or set tls mode to "
+     "preferred"},
+};
+
 static const char *db_problem_hint(unsigned number, const char *said, bool tls)
 {
-    if (strstr(said, "could not be loaded") || number == 2059)
-        return "; its authentication plugin comes with Debian's package libmariadb3: install it "
-               "or set the plugin directory";
-    switch (number) {
-    case 1045:
-    case 1698:
-        return tls ? "; check the password and that the account may come from this address"
-                   : "; check the password, that the account may come from this address, and "
-                     "whether it requires TLS";
-    case 1142:
-    case 1227:
-        return "; GRANT this account what is named here";
-    case 1129:
-        return "; run FLUSH HOSTS on that server";
-    case 1130:
-        return "; create the account for this address";
-    case 1820:
-    case 1862:
-        return "; set a new password for this account";
-    case 3118:
-    case 4151:
-        return "; run ALTER USER ... ACCOUNT UNLOCK";
-    case 3032:
-        return "; offline_mode is on";
-    case 3159:
-        return "; set tls mode to required";
-    default:
-        return "";
+    for (unsigned i = 0; i < ARRAY_LEN(hints); i++) {
+        const struct hint *h = &hints[i];
+
+        if ((!h->number || h->number == number) && strstr(said, h->said) && !(h->plain && tls))
+            return h->hint;
     }
+    return "";
 }
 
 void db_problem_from(struct db_problem *p, unsigned number, const char *said, bool connecting,

@@ -44,11 +44,21 @@ static void login_fix(const struct login *l, const struct looked *h, struct shee
         sheet_fix(out, "on %s: is it up, and does a firewall let port %u through?", h->conf->name,
                   h->conf->mysql.port);
         break;
+    case DB_TLS:
+        sheet_fix(out, "in cluster.yaml: mysql.tls: { mode: required }, or ca: FILE");
+        break;
     case DB_DENIED:
-        sheet_fix(out,
-                  "CREATE USER IF NOT EXISTS '%s'@'%%' IDENTIFIED BY 'PASSWORD'; "
-                  "ALTER USER '%s'@'%%' IDENTIFIED BY 'PASSWORD';",
-                  l->user, l->user);
+        if (strstr(l->text, "libmariadb3"))
+            sheet_fix(out, "on this machine: apt-get install libmariadb3");
+        else if (strstr(l->text, "RSA") || strstr(l->text, "secure"))
+            sheet_fix(out, "in cluster.yaml: mysql.tls: { mode: required }");
+        else if (strstr(l->text, "ACCOUNT UNLOCK"))
+            sheet_fix(out, "ALTER USER '%s'@'%%' ACCOUNT UNLOCK;", l->user);
+        else
+            sheet_fix(out,
+                      "CREATE USER IF NOT EXISTS '%s'@'%%' IDENTIFIED BY 'PASSWORD'; "
+                      "ALTER USER '%s'@'%%' IDENTIFIED BY 'PASSWORD';",
+                      l->user, l->user);
         break;
     case DB_TOO_MANY:
         sheet_fix(out, "SET GLOBAL max_connections = 500;");

@@ -32,6 +32,26 @@ static void errors_are_classified(void **state)
         {1045, "Plugin caching_sha2_password could not be loaded: no such file", true, false,
          DB_DENIED, "libmariadb3"},
         {2059, "Authentication plugin 'x' cannot be loaded", true, false, DB_DENIED, "libmariadb3"},
+        {2059, "Authentication plugin 'caching_sha2_password' cannot be loaded: no such file", true,
+         false, DB_DENIED, "MARIADB_PLUGIN_DIR"},
+        {2058, "Authentication plugin 'x' initialisation failed", true, false, DB_DENIED,
+         "libmariadb3"},
+        {1524, "Plugin 'mysql_native_password' is not loaded", true, false, DB_DENIED,
+         "IDENTIFIED WITH caching_sha2_password"},
+        {2061, "Couldn't read RSA public key from server", true, false, DB_DENIED,
+         "set tls mode to required"},
+        {2061,
+         "Authentication plugin 'caching_sha2_password' reported error: Authentication "
+         "requires secure connection.",
+         true, false, DB_DENIED, "RSA keys"},
+        {3159, "Connections using insecure transport are prohibited", true, false, DB_DENIED,
+         "set tls mode to required"},
+        {2026, "TLS/SSL error: self-signed certificate in certificate chain", true, false, DB_TLS,
+         "set tls ca"},
+        {2026, "TLS/SSL error: Validation of SSL server certificate failed", true, false, DB_TLS,
+         "does not name this address"},
+        {2026, "SSL is required, but the server does not support it", true, false, DB_TLS,
+         "ssl_cert"},
         {1227, "Access denied; you need the SUPER privilege", false, false, DB_DENIED, "GRANT"},
         {1130, "Host 'x' is not allowed to connect", true, false, DB_DENIED, "create the account"},
         {2026, "TLS/SSL error: self-signed certificate", true, false, DB_TLS, "self-signed"},
@@ -53,6 +73,16 @@ static void errors_are_classified(void **state)
         assert_int_equal(p.number, cases[i].number);
         assert_non_null(strstr(p.text, "db1:1"));
     }
+}
+
+static void a_hint_about_tls_only_without(void **state)
+{
+    struct db_problem p;
+
+    (void)state;
+    db_problem_from(&p, 1045, "Access denied for user 'a'@'b'", true, false, true, "db1:1");
+    assert_null(strstr(p.text, "TLS"));
+    assert_non_null(strstr(p.text, "check the password"));
 }
 
 static void only_some_errors_end_the_connection(void **state)
@@ -79,6 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_classified),
+        cmocka_unit_test(a_hint_about_tls_only_without),
         cmocka_unit_test(only_some_errors_end_the_connection),
         cmocka_unit_test(every_error_has_a_name),
     };

@@ -1,84 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * One connection against a real mariadbd, a stopped one, and servers that say nothing: what is
  * reported, how soon, and that the loop is never held up. */
-#include "test_mysql_server.h"
+#include "test_mysql_seen.h"
 
 static struct server server;
 static bool ed25519;
-
-/* The owner of a db in these tests: remembers the last answer. */
-struct seen {
-    struct meter *m;
-    struct db *db;
-    bool over, lost, closed;
-    enum db_error error;
-    unsigned number, rows;
-    char text[600], value[64];
-};
-
-static void seen_on_done(struct db *db, const struct db_result *r)
-{
-    struct seen *s = db_owner(db);
-    const char *value = db_value(r, 0, 0);
-
-    s->over = true;
-    s->error = r->error;
-    s->number = r->number;
-    s->rows = r->rows;
-    snprintf(s->text, sizeof s->text, "%s", r->text);
-    snprintf(s->value, sizeof s->value, "%s", value ? value : "NULL");
-}
-
-static void seen_on_lost(struct db *db, const char *text)
-{
-    struct seen *s = db_owner(db);
-
-    s->lost = true;
-    snprintf(s->text, sizeof s->text, "%s", text);
-}
-
-static void seen_wait(struct seen *s)
-{
-    while (!s->over)
-        uv_run(&s->m->loop, UV_RUN_ONCE);
-    s->over = false;
-}
-
-static enum db_error seen_connect(struct seen *s, int64_t ms)
-{
-    db_connect(s->db, ms, seen_on_done);
-    assert_false(s->over);
-    seen_wait(s);
-    return s->error;
-}
-
-static enum db_error seen_query(struct seen *s, const char *sql, int64_t ms)
-{
-    db_query(s->db, sql, ms, seen_on_done);
-    assert_false(s->over);
-    seen_wait(s);
-    return s->error;
-}
-
-static void seen_open(struct seen *s, struct meter *m, const struct db_params *p)
-{
-    memset(s, 0, sizeof *s);
-    s->m = m;
-    s->db = db_new(&m->loop, p, seen_on_lost, s);
-    meter_reset(m);
-}
-
-static void on_seen_closed(void *owner)
-{
-    ((struct seen *)owner)->closed = true;
-}
-
-static void seen_close(struct seen *s)
-{
-    db_close(s->db, on_seen_closed);
-    while (!s->closed)
-        uv_run(&s->m->loop, UV_RUN_ONCE);
-}
 
 static struct db_params by_tcp(void)
 {
@@ -503,8 +429,7 @@ static int set_up(void **state)
     (void)state;
     server_start(&server, 1, true);
     server_do(&server, "CREATE USER tester IDENTIFIED BY 'pass''word\\\\'");
-    /* Debian has it in mariadb-server, not in mariadb-server-core */
-    ed25519 = access("/usr/lib/mysql/plugin/auth_ed25519.so", R_OK) == 0;
+    ed25519 = server_has_ed25519();
     if (ed25519) {
         server_do(&server, "INSTALL SONAME 'auth_ed25519'");
         server_do(&server, "CREATE USER edwards IDENTIFIED VIA ed25519 USING PASSWORD('pass')");

@@ -155,12 +155,30 @@ static inline void server_wait(const struct server *s)
     fail_msg("the server of %s does not come up, see its log", s->dir);
 }
 
+/* Debian has auth_ed25519.so in mariadb-server, not in mariadb-server-core: HAMM_MARIADB_PLUGINS
+ * may name a folder into which that package was unpacked. */
+static inline const char *server_plugins(void)
+{
+    const char *named = getenv("HAMM_MARIADB_PLUGINS");
+
+    return named ? named : "/usr/lib/mysql/plugin";
+}
+
+static inline bool server_has_ed25519(void)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/auth_ed25519.so", server_plugins());
+    return access(path, R_OK) == 0;
+}
+
 static inline void server_run(struct server *s, const char *more)
 {
-    char data[128], sock[128], port[32], pid[128], id[32], cert[128], key[128];
+    char data[128], sock[128], port[32], pid[128], id[32], cert[128], key[128], plugins[256];
     char *argv[] = {MARIADBD,
                     "--no-defaults",
                     "--user=root",
+                    plugins,
                     data,
                     sock,
                     port,
@@ -178,6 +196,7 @@ static inline void server_run(struct server *s, const char *more)
                     key,
                     NULL};
 
+    snprintf(plugins, sizeof plugins, "--plugin-dir=%s", server_plugins());
     snprintf(data, sizeof data, "--datadir=%s/data", s->dir);
     snprintf(sock, sizeof sock, "--socket=%s", s->socket);
     snprintf(port, sizeof port, "--port=%u", s->port);
@@ -309,6 +328,8 @@ static inline void server_run_mysql(struct server *s, const char *root)
     mysqld_arg(&a, "--gtid-mode=ON");
     mysqld_arg(&a, "--enforce-gtid-consistency=ON");
     mysqld_arg(&a, "--skip-replica-start");
+    mysqld_arg(&a, "--ssl-cert=%s/cert.pem", s->dir);
+    mysqld_arg(&a, "--ssl-key=%s/key.pem", s->dir);
     s->pid = process_start(s->log, a.argv);
     server_wait(s);
 }
@@ -321,6 +342,7 @@ static inline void server_start_mysql(struct server *s, unsigned id, const char 
     mysqld_common(&a, s, root);
     mysqld_arg(&a, "--initialize-insecure");
     assert_int_equal(process_wait(process_start(s->log, a.argv)), 0);
+    server_certificate(s);
     server_run_mysql(s, root);
 }
 
@@ -356,38 +378,56 @@ static inline void server_stop(struct server *s)
     memset(s, 0, sizeof *s);
 }
 
-/* ---- a loop that knows when it was held up ---- */
+/* ---- a loop that knows when it was held up ----
+ * Time in which its thread was ready and had no processor does not count. */
 
 struct meter {
     uv_loop_t loop;
     uv_timer_t tick;
-    uint64_t last_ns, gap_ns;
+    int schedstat;
+    uint64_t last_ns, queued_ns, gap_ns;
 };
+
+/* How long this thread was ready and had no processor, all its life. */
+static inline uint64_t meter_queued_ns(const struct meter *m)
+{
+    char text[96];
+    unsigned long long queued_ns = 0;
+    ssize_t len = pread(m->schedstat, text, sizeof text - 1, 0);
+
+    text[len > 0 ? len : 0] = 0;
+    sscanf(text, "%*u %llu", &queued_ns);
+    return queued_ns;
+}
 
 static inline void meter_on_tick(uv_timer_t *t)
 {
     struct meter *m = t->data;
-    uint64_t now = uv_hrtime();
+    uint64_t now_ns = uv_hrtime(), queued_ns = meter_queued_ns(m);
+    uint64_t passed_ns = now_ns - m->last_ns, waited_ns = queued_ns - m->queued_ns;
 
-    if (now - m->last_ns > m->gap_ns)
-        m->gap_ns = now - m->last_ns;
-    m->last_ns = now;
-}
-
-static inline void meter_start(struct meter *m)
-{
-    memset(m, 0, sizeof *m);
-    assert_int_equal(uv_loop_init(&m->loop), 0);
-    uv_timer_init(&m->loop, &m->tick);
-    m->tick.data = m;
-    m->last_ns = uv_hrtime();
-    timer_every(&m->tick, 5, meter_on_tick);
+    if (passed_ns > waited_ns && passed_ns - waited_ns > m->gap_ns)
+        m->gap_ns = passed_ns - waited_ns;
+    m->last_ns = now_ns;
+    m->queued_ns = queued_ns;
 }
 
 static inline void meter_reset(struct meter *m)
 {
     m->last_ns = uv_hrtime();
+    m->queued_ns = meter_queued_ns(m);
     m->gap_ns = 0;
+}
+
+static inline void meter_start(struct meter *m)
+{
+    memset(m, 0, sizeof *m);
+    m->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(uv_loop_init(&m->loop), 0);
+    uv_timer_init(&m->loop, &m->tick);
+    m->tick.data = m;
+    meter_reset(m);
+    timer_every(&m->tick, 5, meter_on_tick);
 }
 
 static inline unsigned meter_gap_ms(const struct meter *m)
@@ -400,6 +440,8 @@ static inline void meter_stop(struct meter *m)
     uv_close((uv_handle_t *)&m->tick, NULL);
     uv_run(&m->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&m->loop), 0);
+    if (m->schedstat >= 0)
+        close(m->schedstat);
 }
 
 static inline unsigned ms_since(uint64_t start_ns)

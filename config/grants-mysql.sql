@@ -18,8 +18,10 @@ GRANT CONNECTION_ADMIN, SYSTEM_USER, SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_A
 -- So that following another source keeps the heartbeat period that was set.
 GRANT SELECT ON performance_schema.replication_connection_configuration TO hamm_agent@'%';
 
--- Before a planned move it looks who holds locks, and names them.
+-- Before a planned move it looks who holds locks, and names them; before replication is stopped,
+-- whether the applier waits for the rest of a transaction, which it would do for a minute.
 GRANT SELECT ON performance_schema.metadata_locks TO hamm_agent@'%';
+GRANT SELECT ON performance_schema.replication_applier_status_by_coordinator TO hamm_agent@'%';
 GRANT SELECT ON performance_schema.threads TO hamm_agent@'%';
 
 -- What replicas log in with at their source.

@@ -56,6 +56,7 @@ static const struct dialect mariadb = {
             [STMT_COORDINATES] = "SHOW MASTER STATUS",
             [STMT_FOLLOWED] = "SELECT @@global.slave_net_timeout AS net_timeout",
             [STMT_SEMI_SYNC] = SEMI_SYNC("information_schema"),
+            [STMT_HALF_READ] = "",
             [STMT_STOP_BOTH] = "STOP SLAVE",
             [STMT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
             [STMT_START_BOTH] = "START SLAVE",
@@ -98,6 +99,10 @@ static const struct dialect mariadb = {
                           " performance_schema.replication_connection_configuration"               \
                           " WHERE channel_name = '') AS heartbeat",                                \
         [STMT_SEMI_SYNC] = SEMI_SYNC("performance_schema"),                                        \
+        [STMT_HALF_READ] = "SELECT t.processlist_id AS id FROM performance_schema.threads t JOIN"  \
+                           " performance_schema.replication_applier_status_by_coordinator c"       \
+                           " USING (thread_id) WHERE c.channel_name = ''"                          \
+                           " AND c.processing_transaction <> ''",                                  \
         [STMT_STOP_BOTH] = "STOP REPLICA FOR CHANNEL ''",                                          \
         [STMT_STOP_RECEIVER] = "STOP REPLICA IO_THREAD FOR CHANNEL ''",                            \
         [STMT_START_BOTH] = "START REPLICA FOR CHANNEL ''",                                        \

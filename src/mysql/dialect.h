@@ -18,6 +18,7 @@ enum stmt {
     STMT_COORDINATES, /* own binary log: file and position */
     STMT_FOLLOWED,    /* what dialect_read_followed needs beyond the replica's status */
     STMT_SEMI_SYNC,   /* name, value of everything about semi-synchronous replication */
+    STMT_HALF_READ,   /* "" or: id of the applier's thread when it has read part of a transaction */
     STMT_STOP_BOTH,
     STMT_STOP_RECEIVER,
     STMT_START_BOTH,

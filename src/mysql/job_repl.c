@@ -88,6 +88,43 @@ static bool dr_broken(struct job *j)
     return true;
 }
 
+/* ---- both threads stop ----
+ *
+ * The receiver may have been stopped, or its source may have died, in the middle of a transaction.
+ * MySQL's applier of several threads then waits for the rest, and STOP with it, for a minute. It is
+ * killed instead: that rolls back what there is of the transaction, which was not received. */
+
+static void halt_stop(struct job *j, const struct db_result *r)
+{
+    (void)r; /* of KILL: STOP tells whether the applier is gone */
+    job_ask(j, j->dialect->text[STMT_STOP_BOTH], j->dialect->text[STMT_STOP_BOTH], j->halted);
+}
+
+static void halt_on_half_read(struct job *j, const struct db_result *r)
+{
+    const char *id = r->error == DB_OK && r->rows ? db_named(r, 0, "id") : NULL;
+    char sql[64];
+
+    if (!id) { /* or it isn't ours to see: then STOP takes as long as it takes */
+        halt_stop(j, NULL);
+        return;
+    }
+    snprintf(sql, sizeof sql, "KILL %.20s", id);
+    job_try(j, "ending an applier that waits for the rest of a transaction", sql, halt_stop);
+}
+
+/* All that was received is applied, or nobody cares. */
+static void halt(struct job *j, job_step_fn then)
+{
+    const char *half_read = j->dialect->text[STMT_HALF_READ];
+
+    j->halted = then;
+    if (*half_read)
+        job_try(j, "the applier's state", half_read, halt_on_half_read);
+    else
+        halt_stop(j, NULL);
+}
+
 /* ---- drained: stop, and GTID on again if it was switched off to save the relay log ---- */
 
 static void dr_restored(struct job *j, const struct db_result *r)
@@ -125,7 +162,7 @@ static void dr_stopped(struct job *j, const struct db_result *r)
 
 static void dr_stop(struct job *j)
 {
-    job_ask(j, j->dialect->text[STMT_STOP_BOTH], j->dialect->text[STMT_STOP_BOTH], dr_stopped);
+    halt(j, dr_stopped);
 }
 
 /* ---- the receiver is stopped: wait for the applier ---- */
@@ -498,7 +535,7 @@ static void sr_stop_look(struct job *j, const struct db_result *r)
     if (!s->configured || (s->io == REPL_IO_NO && !s->sql_running))
         sr_stop_seen(j, r);
     else
-        job_ask(j, j->dialect->text[STMT_STOP_BOTH], j->dialect->text[STMT_STOP_BOTH], sr_stopped);
+        halt(j, sr_stopped);
 }
 
 void job_stop_replica(struct job *j, const struct db_result *r)

@@ -60,7 +60,7 @@ struct job {
     bool by_gtid, salvaging;
     bool heartbeat_unknown; /* not allowed to ask what was set */
     char domains[384]; /* ", DO_DOMAIN_IDS=..." that are off and have to come back; survives jobs */
-    job_step_fn drained;
+    job_step_fn drained, halted;
 
     /* FOLLOW, SALVAGE */
     void (*positioned)(struct job *j);

@@ -121,6 +121,7 @@ performance_schema = 0
     gtid = '@@gtid_current_pos'  # all it has
     coordinates = 'SHOW MASTER STATUS'
     read_only_on = 'SET GLOBAL read_only = 1'
+    root_may_write = root_may_not = ()  # it always may
     semi_sync = {'source': 'rpl_semi_sync_master', 'replica': 'rpl_semi_sync_slave'}
 
     def make_template(self):
@@ -201,6 +202,8 @@ performance_schema_digests_size = 0
     gtid = "REPLACE(@@gtid_executed, '\\n', '')"
     coordinates = 'SHOW BINARY LOG STATUS'
     read_only_on = 'SET GLOBAL super_read_only = 1'
+    root_may_write = ('SET @super = @@super_read_only', 'SET GLOBAL super_read_only = 0')
+    root_may_not = ('SET GLOBAL super_read_only = @super',)
     semi_sync = {'source': 'rpl_semi_sync_source', 'replica': 'rpl_semi_sync_replica'}
     plugins = (('rpl_semi_sync_source', 'semisync_source.so'),
                ('rpl_semi_sync_replica', 'semisync_replica.so'))

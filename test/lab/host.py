@@ -138,6 +138,14 @@ class Host:
         """read_only, and super_read_only where there is such a thing."""
         self.sql(self.flavour.read_only_on)
 
+    def change_here(self, *statements):
+        """As an administrator on this server alone: not in its binary log, whatever read_only."""
+        connection = server.connect(self.socket, 5)
+        with connection, connection.cursor() as cursor:
+            for s in (*self.flavour.root_may_write, 'SET sql_log_bin = 0', *statements,
+                      *self.flavour.root_may_not):
+                cursor.execute(s)
+
     def make_anew(self, source):
         """What an operator does with a server that has transactions of its own: with the agent
         stopped, a fresh one with the data of `source` and the GTID that belongs to it."""

@@ -146,6 +146,47 @@ static void a_replica_follows_drains_and_takes_over(void **state)
     meter_stop(&m);
 }
 
+#define HALF_READ                                                                                  \
+    "SELECT COUNT(*) FROM performance_schema.replication_applier_status_by_coordinator"            \
+    " WHERE processing_transaction <> ''"
+#define BIG                                                                                        \
+    "INSERT INTO shop.big (text) SELECT REPEAT('x', 1000000) FROM (SELECT 1 UNION SELECT 2 UNION"  \
+    " SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8) n"
+
+/* Its receiver ends in the middle of a transaction: the applier would wait a minute for the rest.
+ */
+static void half_a_transaction_does_not_hold_up_the_end(void **state)
+{
+    unsigned long rows;
+    struct meter m;
+    struct doer d;
+
+    (void)state;
+    meter_start(&m);
+    doer_open(&d, &m, &two);
+    server_do(&one, "CREATE TABLE shop.big (id INT AUTO_INCREMENT PRIMARY KEY, text LONGTEXT)");
+    assert_done(&d, JOB_FOLLOW, follow(&one));
+    for (int tries = 0; server_number(&two, HALF_READ) == 0; tries++) {
+        assert_true(tries < 50);
+        server_do(&two, "START REPLICA IO_THREAD");
+        loop_for(&m, 300);
+        server_do(&one, BIG);
+        server_do(&two, "STOP REPLICA IO_THREAD");
+        loop_for(&m, 300);
+    }
+    assert_done(&d, JOB_STOP_DRAIN, NO_ARGS); /* within its ten seconds */
+    assert_true(d.io == REPL_IO_NO && !d.sql_running);
+    rows = server_number(&one, "SELECT COUNT(*) FROM shop.big");
+    assert_int_equal(server_number(&two, "SELECT COUNT(*) FROM shop.big"), rows - 8);
+    assert_done(&d, JOB_FOLLOW, follow(&one));
+    for (int i = 0; i < 100 && server_number(&two, "SELECT COUNT(*) FROM shop.big") < rows; i++)
+        loop_for(&m, 100);
+    assert_int_equal(server_number(&two, "SELECT COUNT(*) FROM shop.big"), rows);
+    assert_done(&d, JOB_STOP_REPLICA, NO_ARGS);
+    doer_close(&d);
+    meter_stop(&m);
+}
+
 static void prepare(struct server *s, unsigned id)
 {
     server_start_mysql(s, id, getenv("HAMM_MYSQL_ROOT"));
@@ -154,6 +195,7 @@ static void prepare(struct server *s, unsigned id)
     server_do(s, "GRANT REPLICATION CLIENT, PROCESS, RELOAD ON *.* TO agent");
     server_do(s, "GRANT CONNECTION_ADMIN, SYSTEM_USER, SYSTEM_VARIABLES_ADMIN,"
                  " REPLICATION_SLAVE_ADMIN ON *.* TO agent");
+    server_do(s, "GRANT SELECT ON performance_schema.* TO agent");
     server_do(s, "CREATE USER repl IDENTIFIED BY 'repl-secret'");
     server_do(s, "GRANT REPLICATION SLAVE ON *.* TO repl");
     server_do(s, "CREATE DATABASE shop");
@@ -188,6 +230,7 @@ int main(void)
         cmocka_unit_test(closing_and_opening),
         cmocka_unit_test(roots_connections_are_ended),
         cmocka_unit_test(an_opening_given_up_never_comes_into_force),
+        cmocka_unit_test(half_a_transaction_does_not_hold_up_the_end),
         cmocka_unit_test(a_replica_follows_drains_and_takes_over),
     };
 

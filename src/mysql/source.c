@@ -144,7 +144,7 @@ static void guest_on_written(uv_write_t *w, int status)
     struct guest *g = w->data;
 
     g->writing = false;
-    buf_free(&g->out);
+    g->out.len = 0; /* the memory stays for the next piece */
     if (g->state != GUEST_ENDED) {
         if (status < 0)
             guest_fail(g, uv_strerror(status));
@@ -250,7 +250,6 @@ static void guest_stream_on(struct guest *g)
 {
     uv_buf_t b = uv_buf_init((char *)g->piece, PIECE);
 
-    g->out = BUF(PIECE_MAX);
     if (g->sent)
         return;
     timer_in(&g->limit, TAKE_MS, guest_on_limit);
@@ -411,7 +410,6 @@ static void guest_read_on(struct guest *g)
     packet[len] = 0;
     g->sequence = (uint8_t)(g->in.at[3] + 1);
     buf_drop(&g->in, len + 4);
-    g->out = BUF(PIECE_MAX);
     guest_packet(g, packet, len);
     explicit_bzero(packet, len);
     free(packet);

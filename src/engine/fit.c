@@ -167,6 +167,20 @@ static bool semi_sync_settings(const struct traits *t, char *out, size_t size)
     return true;
 }
 
+/* Not the writer, and its own commits, replication's too, wait for replicas of its own. */
+static bool semi_sync_applier(const struct traits *t, char *out, size_t size)
+{
+    if (!(t->bits & TRAIT_SEMI_ACTIVE) ||
+        t->semi_clients >= (t->semi_wait_for ? t->semi_wait_for : 1))
+        return false;
+    snprintf(
+        out, size,
+        "its source's side is on and no replica of its own acknowledges: what it applies waits "
+        "too, up to %" PRId64 " ms; switch that side off until it is the writer",
+        t->semi_timeout_ms);
+    return true;
+}
+
 static bool semi_sync_writer(const struct traits *t, char *out, size_t size)
 {
     unsigned needs = t->semi_wait_for ? t->semi_wait_for : 1;
@@ -197,7 +211,9 @@ void engine_semi_sync(const struct engine *e, int h, char *out, size_t size)
     if (!e->host[h].report.facts)
         return;
     if (t->bits & TRAIT_SEMI_SOURCE) {
-        if ((w == h && semi_sync_writer(t, out, size)) || semi_sync_settings(t, out, size))
+        if (w == h ? semi_sync_writer(t, out, size) : semi_sync_applier(t, out, size))
+            return;
+        if (semi_sync_settings(t, out, size))
             return;
     } else if (written && w != h && candidate) {
         snprintf(out, size, "its source's side is off: as the writer it would wait for nobody");

@@ -182,9 +182,13 @@ void gather_waits(const struct engine *e, int s, int to, char *out, size_t size)
         snprintf(out, size, "%s has what %s lacks and does not answer: waits %d s at most",
                  host_name(e, from), host_name(e, to), FETCH_MS / 1000);
         return;
-    default:
-        snprintf(out, size, "%s fetches from %s what it doesn't have yet", host_name(e, to),
-                 host_name(e, from));
+    default: {
+        const char *problem = e->host[to].report.problem;
+        bool trying = e->slot[s].fetch_by == to && e->slot[s].fetch_from == from && *problem;
+
+        snprintf(out, size, "%s fetches from %s what it doesn't have yet%s%.140s", host_name(e, to),
+                 host_name(e, from), trying ? ": " : "", trying ? problem : "");
+    }
     }
 }
 

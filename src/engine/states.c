@@ -159,6 +159,24 @@ static bool source_just_back(const struct engine *e, int h)
     return !no_source(e, h) && e->now - e->host[writer_role_holder(e)].state_since < PEER_GRACE_MS;
 }
 
+/* It was told whom to follow and its receiver stopped by itself, or it tried and says why it can't:
+ * that doesn't heal by waiting, as a source that is just starting does. */
+static bool cannot_follow(const struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+    const struct msg_report *r = &x->report;
+
+    if (!x->order.serial || x->order.follow != FOLLOW_SOURCE || r->serial < x->order.serial)
+        return false;
+    return r->settled < x->order.serial ? r->problem[0] && r->receiver != RECEIVER_YES
+                                        : r->receiver == RECEIVER_NO;
+}
+
+static bool may_follow_yet(const struct engine *e, int h)
+{
+    return !cannot_follow(e, h);
+}
+
 static bool threads_bad(const struct engine *e, int h)
 {
     return !check_good(e, h, CK_REP_THREADS);
@@ -442,7 +460,7 @@ static const struct rule rules[] = {
          "it", say_replication, replication_bad, no_source),
     RULE("source-just-back", IN(ONLINE), STAY,
          "whom it follows has just come into service: its replication is judged after a "
-         "minute", say_grace, replication_bad, source_just_back),
+         "minute", say_grace, replication_bad, source_just_back, may_follow_yet),
     RULE("threads-stopped", IN(ONLINE), REPLICATION_FAIL, "", say_threads, threads_bad),
     RULE("behind", IN(ONLINE), REPLICATION_DELAY, "", say_backlog, backlog_bad),
     RULE("fine", IN(ONLINE), STAY, "no check is bad", NULL),

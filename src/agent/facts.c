@@ -119,7 +119,7 @@ static void facts_traits(const struct mydb_facts *f, struct traits *t)
     bool source = f->semi_sync.source;
 
     t->bits = (f->log_bin ? 0u : TRAIT_NO_BINLOG) | (f->log_updates ? 0u : TRAIT_NO_UPDATES) |
-              (f->applier_broken ? TRAIT_BROKEN : 0u) |
+              (f->applier_broken ? TRAIT_BROKEN : 0u) | (f->receiver_broken ? TRAIT_CUT_OFF : 0u) |
               (f->semi_sync.replica ? TRAIT_SEMI_REPLICA : 0u) |
               (f->semi_sync.receiver ? TRAIT_SEMI_RECEIVER : 0u);
     t->delay_s = f->delay_s;

@@ -134,6 +134,7 @@ static void mydb_facts(const struct server_facts *f, struct mydb_facts *to)
         .source_port = f->repl.configured ? f->repl.source_port : 0,
         .receiver = f->repl.configured ? receiver[f->repl.io] : MYDB_RECEIVER_NO,
         .applier = f->repl.configured && f->repl.sql_running,
+        .receiver_broken = f->repl.configured && f->repl.io == REPL_IO_NO && f->repl.io_errno,
         .applier_broken = f->repl.configured && !f->repl.sql_running && f->repl.sql_errno,
         .log_bin = f->log_bin,
         .log_updates = f->log_updates,

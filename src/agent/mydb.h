@@ -46,7 +46,8 @@ struct mydb_facts {
     enum mydb_receiver receiver;
     bool applier;
     bool applier_broken; /* it stopped on an error */
-    int64_t lag_ms;      /* -1 unknown */
+    bool receiver_broken;
+    int64_t lag_ms; /* -1 unknown */
     bool log_bin, log_updates;
     unsigned delay_s;
     uint64_t filters; /* as a number: mysql/filters.h */

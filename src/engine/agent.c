@@ -268,6 +268,8 @@ static void agent_on_facts(struct agent *a, int64_t now, const struct agent_fact
     a->facts_at = now;
     if (f->receiver != RECEIVER_NO || f->applier)
         a->drained = false;
+    if (f->read_only && w >= 0 && a->slot[w].hold == HOLD_HELD && may_write && a->job == JOB_NONE)
+        agent_say(p, true, "somebody closed the server for writes: opening it again");
     if (!f->read_only && !may_write && !a->must_fence) {
         agent_say(p, true, "the server is writable without an order: making it read-only");
         agent_fence(a, now, false);

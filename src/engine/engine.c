@@ -299,6 +299,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     if (x->report.start_id && (x->report.start_id != r->start_id || x->report.pid != r->pid)) {
         x->clean = x->sampled = false;
         x->extra[0] = 0;
+        x->hands = 0;
     }
     if (e->now - x->report_at > host_lease(e, h) / 4) { /* perhaps nobody was heard meanwhile */
         trap_restart(e, h, CK_PING);
@@ -327,6 +328,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
         trap_restart(e, h, CK_MYSQL); /* it was refused because it was dead */
     }
     fit_note(e, h);
+    hands_note(e, h, p);
     slots_report(e, h, p);
     if (engine_writer(e) == h)
         memcpy(e->slot[engine_active_slot(e)].wrote, r->gtid, strlen(r->gtid) + 1);

@@ -240,6 +240,7 @@ struct host {
     int64_t order_at;
     uint64_t order_after; /* journal number the order waits for */
 
+    unsigned hands;   /* what somebody did by hand and is told already (hands.c) */
     bool by_hand;     /* its applier was stopped by somebody, and not started since */
     bool clean;       /* everything it has, the writer has too */
     bool sample_sure; /* taken when nothing received was left to apply */

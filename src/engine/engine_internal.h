@@ -94,7 +94,8 @@ void gtid_text_extra(const struct engine *e, int a, const char *text, int b, cha
                      size_t size);
 
 /* fit.c */
-void fit_note(struct engine *e, int h); /* it reported */
+void hands_note(struct engine *e, int h, struct plan *p); /* hands.c: it reported */
+void fit_note(struct engine *e, int h);                   /* it reported */
 /* Never the writer by itself: `why` says why. The operator may force it. */
 bool fit_barred(const struct engine *e, int s, int h, char *why, size_t size);
 /* Can `to` fetch from `from` what it lacks? */
@@ -143,6 +144,8 @@ void look_anew(struct engine *e);
 uint64_t look_ordered(const struct engine *e, int h);
 /* True: nothing is left to look at. Else `error` may say why the move has to end. */
 bool look_over(struct engine *e, bool caught_up, char *error, size_t size);
+/* Why a host does not do as it was told, as far as is known: ": ..." or "". */
+const char *host_trouble(const struct engine *e, int h, char *to, size_t size);
 int64_t look_deadline(const struct engine *e, int64_t at); /* not later than at */
 
 /* move.c */

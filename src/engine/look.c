@@ -70,3 +70,16 @@ int64_t look_deadline(const struct engine *e, int64_t at)
 
     return e->move.look && look > e->now && look < at ? look : at;
 }
+
+const char *host_trouble(const struct engine *e, int h, char *to, size_t size)
+{
+    const struct msg_report *r = &e->host[h].report;
+
+    if (!host_live(e, h))
+        snprintf(to, size, ": its agent is not heard");
+    else if (r->mysqld == MYSQLD_DEAD)
+        snprintf(to, size, ": its server is dead: %.150s", r->mysqld_why);
+    else
+        snprintf(to, size, "%s%.180s", r->problem[0] ? ": " : "", r->problem);
+    return to;
+}

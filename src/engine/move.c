@@ -263,6 +263,7 @@ void move_work(struct engine *e, struct plan *p)
     struct move *m = &e->move;
     struct slot *x = &e->slot[m->slot];
     bool late = m->blocked && e->now - m->blocked > e->conf.switchover_budget_ms;
+    char why[WHY_LEN];
 
     if (e->mode == MODE_PASSIVE && m->phase > MOVE_LAG)
         return; /* nothing is moved, back neither */
@@ -274,9 +275,8 @@ void move_work(struct engine *e, struct plan *p)
         return;
     case MOVE_RELEASE:
         if (late)
-            move_fail(e, p, "%s did not block writes within switchover_budget%s%s",
-                      host_name(e, m->from), e->host[m->from].report.problem[0] ? ": " : "",
-                      e->host[m->from].report.problem);
+            move_fail(e, p, "%s did not block writes within switchover_budget%s",
+                      host_name(e, m->from), host_trouble(e, m->from, why, sizeof why));
         return;
     case MOVE_PROMOTE:
         if (move_arrived(e, m, m->to)) {
@@ -284,9 +284,9 @@ void move_work(struct engine *e, struct plan *p)
                       slot_writable(e, m->slot) ? ", open for writes" : "");
             move_end(e, true, p);
         } else if (late || (x->holder < 0 && x->target != m->to)) {
-            move_fail(e, p, "%s was not open for writes within switchover_budget%s%s",
-                      host_name(e, m->to), e->host[m->to].report.problem[0] ? ": " : "",
-                      e->host[m->to].report.problem);
+            move_fail(e, p, "%s did not open for writes%s%s", host_name(e, m->to),
+                      late ? " within switchover_budget" : "",
+                      host_trouble(e, m->to, why, sizeof why));
         }
         return;
     case MOVE_BACK:

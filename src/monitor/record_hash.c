@@ -126,6 +126,7 @@ static void add_host(uint64_t *h, const struct host *x)
     ADD(h, x->report.tail);
     ADD(h, x->returning);
     ADD(h, x->kill);
+    ADD(h, x->hands);
     ADD(h, x->by_hand);
     ADD(h, x->clean);
     ADD(h, x->sampled);

@@ -67,7 +67,8 @@ enum trait {
     TRAIT_SEMI_HASTY = 1 << 6,    /* it doesn't wait while too few replicas are connected */
     TRAIT_SEMI_REPLICA = 1 << 7,  /* semi-sync as a replica is switched on */
     TRAIT_SEMI_RECEIVER = 1 << 8, /* and its receiver acknowledges */
-    TRAIT_ALL = (1 << 9) - 1,
+    TRAIT_CUT_OFF = 1 << 9,       /* its receiver stopped on an error */
+    TRAIT_ALL = (1 << 10) - 1,
 };
 struct traits { /* no padding: compared as bytes */
     unsigned bits;

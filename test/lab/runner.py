@@ -71,6 +71,11 @@ def scenarios(only, everything):
     return [s for s in found if not only or any(o in s[0] for o in only)]
 
 
+def is_alike(run):
+    """Does the scenario say that the servers' flavour has no part in it?"""
+    return getattr(run, 'func', run).__globals__.get('ALIKE', False)
+
+
 def remove_stale():
     """Directories of runners that were killed with SIGKILL; the kernel has removed all else."""
     for d in glob.glob(os.path.join(tempfile.gettempdir(), 'hamm-lab-*-*')):
@@ -178,6 +183,8 @@ def parse(argv):
                    help='the long ones too, and those that wait, wait a minute')
     p.add_argument('--flavour', default='mariadb', choices=(*FLAVOURS, 'both'),
                    help='which servers: mariadb, the system\'s, or mysql, of Debian sid')
+    p.add_argument('--once', action='store_true', help='with both: what says ALIKE, because the '
+                   'flavour has no part in it, on the first only')
     p.add_argument('--jobs', type=int, default=1, metavar='N', help='so many side by side')
     p.add_argument('-v', '--verbose', action='store_true', help='say each step')
     args = p.parse_args(argv)
@@ -193,7 +200,8 @@ def tasks(found, flavours, args):
     def seed():
         return args.seed if args.seed is not None else random.randrange(1 << 30)
     return [Task(name if f is flavours[0] else f'{name}@{f.name}', run, f, seed())
-            for _ in range(args.repeat) for name, run in found for f in flavours]
+            for _ in range(args.repeat) for name, run in found for f in flavours
+            if f is flavours[0] or not (args.once and is_alike(run))]
 
 
 class Sum:

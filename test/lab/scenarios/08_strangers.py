@@ -6,6 +6,7 @@ import time
 SOURCES = [f'10.77.0.{n}' for n in range(200, 212)]
 IDLE = 10_000
 LINES_MAX = 300  # once for each address, kind and minute; twelve addresses and a few kinds
+ALIKE = True
 
 
 def lines(lab):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 WARM_UP_S, GROWTH_MAX_KB = 15, 256
 
+ALIKE = True
+
 
 def memory(pid):
     """(Pss, Rss) in KiB."""

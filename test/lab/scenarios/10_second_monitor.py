@@ -7,6 +7,7 @@ from lab.lab import WRITER
 
 MONITORS = {f'mon{i}': f'10.77.0.{i}' for i in (1, 2, 3)}  # two there can't be; mon3 never runs
 VARIANTS = ('other_name', 'same_name', 'take_over')
+ALIKE = True
 
 
 def passive(lab, host, why):

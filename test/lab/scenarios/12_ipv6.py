@@ -2,6 +2,7 @@
 from lab.lab import LEASE_S, SEEN_S, WRITER, WRITER6, out
 
 VARIANTS = ('nft', 'lifetime')
+ALIKE = True
 
 
 def run(lab, variant):

@@ -8,6 +8,7 @@ DAMAGE = {
                'flush chain arp hamm_shop to', 'flush chain arp hamm_shop from'],
     'roles': ['flush set inet hamm_shop role4', 'flush set arp hamm_shop role4'],
 }
+ALIKE = True
 
 
 def run(lab, variant):

@@ -3,6 +3,8 @@ import re
 
 from lab.lab import READERS, WRITER
 
+ALIKE = True
+
 
 def run(lab):
     """The monitor is stopped for a while, again and again: nobody moves, no connection is given up.

@@ -5,6 +5,8 @@ import subprocess
 
 from lab.lab import WRITER, Skipped
 
+ALIKE = True
+
 
 def disk(lab, name, hosts):
     """A file system of its own under the state directories of those hosts."""

@@ -5,6 +5,7 @@ import shutil
 from lab.lab import WRITER, out
 
 VARIANTS = ('older', 'same')
+ALIKE = True
 
 
 def run(lab, variant):

@@ -2,6 +2,7 @@
 from lab.lab import WRITER, out
 
 VARIANTS = ('cable', 'agent')
+ALIKE = True
 
 
 def run(lab, variant):

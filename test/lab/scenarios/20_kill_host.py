@@ -12,6 +12,7 @@ PROGRAM = {'works': 'echo outlet 7 is off',
 TOLD = {'works': 'kill_host says it is dead: outlet 7 is off',
         'fails': 'kill_host failed: exit 3: the power strip does not answer',
         'hangs': 'kill_host failed: still running after 30 s: killed'}
+ALIKE = True
 
 
 def run(lab, variant):

@@ -4,6 +4,7 @@ import os
 from lab.lab import HOSTS, READERS, WRITER, out
 
 VARIANTS = ('pulled', 'silent')
+ALIKE = True
 
 
 def run(lab, variant):

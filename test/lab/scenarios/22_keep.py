@@ -2,6 +2,7 @@
 from lab.lab import WRITER, out
 
 VARIANTS = ('stays', 'dies')
+ALIKE = True
 
 
 def run(lab, variant):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from lab.lab import READERS, WRITER, out
 
+ALIKE = True
+
 
 def run(lab):
     """on_monitor_loss: fence. The monitor is killed: within the lease everybody lets go.

@@ -2,6 +2,8 @@
 import json
 import re
 
+ALIKE = True
+
 
 def moves(lines):
     """What the story says of hosts' states and of who gets what, in its order, without times."""

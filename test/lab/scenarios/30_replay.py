@@ -3,6 +3,7 @@ import os
 import re
 
 SUM = re.compile(r'^(\d+) inputs over .*, (\d+) decisions: all as recorded$', re.M)
+ALIKE = True
 
 
 def replay(lab, *words):

@@ -2,6 +2,7 @@
 from lab.lab import SEEN_S, WRITER, out
 
 VARIANTS = ('replica', 'candidate')
+ALIKE = True
 
 
 def run(lab, variant):

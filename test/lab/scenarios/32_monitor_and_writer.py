@@ -2,6 +2,7 @@
 from lab.lab import SEEN_S, WRITER, out
 
 VARIANTS = ('cable', 'partial')
+ALIKE = True
 
 
 def run(lab, variant):

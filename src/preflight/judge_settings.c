@@ -134,7 +134,11 @@ void judge_replication(const struct check *c, const struct survey *s, const stru
               io_error && *io_error     ? io_error
               : sql_error && *sql_error ? sql_error
                                         : "it was stopped");
-    sheet_fix(out, "START %s;", h->mariadb ? "SLAVE" : "REPLICA");
+    if (io_error && strstr(io_error, "1236")) /* what it lacks, its source has not */
+        sheet_fix(out, "on %s: its data must be made anew from a copy of the writer's",
+                  h->conf->name);
+    else
+        sheet_fix(out, "START %s;", h->mariadb ? "SLAVE" : "REPLICA");
 }
 
 void judge_follows_by_gtid(const struct check *c, const struct survey *s, const struct looked *h,

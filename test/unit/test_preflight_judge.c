@@ -434,6 +434,24 @@ static void privileges_that_are_missing(void **state)
     rig_stop(&r);
 }
 
+static void replication_that_stands_still(void **state)
+{
+    static const char *const names[] = {"Slave_IO_Running", "Slave_SQL_Running", "Last_IO_Error"};
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, true);
+    rig_answer(&r, 1, ACCOUNT_AGENT, Q_REPLICA, 3, 1,
+               (const char *const[]){names[0], names[1], names[2], "No", "No", ""});
+    rig_answer(&r, 2, ACCOUNT_AGENT, Q_REPLICA, 3, 1,
+               (const char *const[]){names[0], names[1], names[2], "No", "Yes",
+                                     "Got fatal error 1236 from source"});
+    rig_judge(&r);
+    assert_found(&r, "db2", "replication runs", VERDICT_WARN, "START SLAVE;");
+    assert_found(&r, "db3", "replication runs", VERDICT_WARN, "made anew");
+    rig_stop(&r);
+}
+
 static void clocks_and_versions(void **state)
 {
     struct rig r;
@@ -503,6 +521,7 @@ int main(void)
         cmocka_unit_test(where_read_only_comes_from),
         cmocka_unit_test(what_semi_sync_is_worth),
         cmocka_unit_test(privileges_that_are_missing),
+        cmocka_unit_test(replication_that_stands_still),
         cmocka_unit_test(clocks_and_versions),
         cmocka_unit_test(questions_fit_the_server),
         cmocka_unit_test(the_sheet_groups_hosts_and_keeps_to_ascii),

@@ -40,12 +40,20 @@ static const char agent_help[] =
     "      --host NAME        which host this is (default: found by this machine's addresses)\n"
     "      --state-dir DIR    where it remembers what it accepted (default: state_dir of FILE)\n"
     "      --run-dir DIR      where its leases survive its own end, on tmpfs (default: /run/hamm)\n"
+    "      --may-start        no agent: waits until this host's server may be started and says "
+    "why,\n"
+    "                         for ExecStartPre= of its unit (config/systemd/mariadb.service.d).\n"
+    "                         Held is one that died as the writer, while others may need what "
+    "only\n"
+    "                         its binary log has: until the monitor says so; for salvage_timeout "
+    "if\n"
+    "                         no monitor is heard, 5 s if no agent runs, not after a reboot\n"
     "  -v, --verbose          log every connection\n"
     "\n"
     "Example:  hamm agent -c /etc/hamm/shop.yaml\n"
     "\n"
-    "Exit: 0 ended by SIGTERM or SIGINT, 1 could not start or end properly, 2 usage or\n"
-    "configuration.\n";
+    "Exit: 0 ended by SIGTERM or SIGINT, or the server may start, 1 could not start or end\n"
+    "properly, 2 usage or configuration.\n";
 
 static const char check_help[] =
     "Reads a configuration and the secrets it names, and lists everything that is wrong with it,\n"
@@ -79,8 +87,8 @@ static const struct command {
 } commands[] = {
     {"monitor", "-c FILE [-c FILE ...] [--state-dir DIR] [--name NAME] [--take-over]",
      "watch clusters and decide their roles", monitor_main, monitor_help},
-    {"agent", "-c FILE [--host NAME] [--state-dir DIR]", "carry decisions out on a database host",
-     agent_main, agent_help},
+    {"agent", "-c FILE [--host NAME] [--state-dir DIR] [--may-start]",
+     "carry decisions out on a database host", agent_main, agent_help},
     {"ctl", "[-c FILE] [--cluster NAME] [--json] COMMAND", "ask the monitor, or tell it something",
      ctl_main, NULL},
     {"check", "-c FILE", "say whether a configuration is right", check_main, check_help},

@@ -16,14 +16,19 @@ enum { CONNECTS_END_MS = 3000 };
 
 struct options {
     const char *file, *host, *state_dir, *run_dir;
+    bool may_start;
 };
 
 static int options_read(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'},    {"host", required_argument, NULL, 'H'},
-        {"state-dir", required_argument, NULL, 'S'}, {"run-dir", required_argument, NULL, 'R'},
-        {"verbose", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"host", required_argument, NULL, 'H'},
+        {"state-dir", required_argument, NULL, 'S'},
+        {"run-dir", required_argument, NULL, 'R'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"may-start", no_argument, NULL, 'M'},
+        {NULL, 0, NULL, 0},
     };
     int c;
 
@@ -43,6 +48,9 @@ static int options_read(int argc, char **argv, struct options *o)
         case 'R':
             o->run_dir = optarg;
             break;
+        case 'M':
+            o->may_start = true;
+            break;
         case 'v':
             log_max = LOG_DEBUG;
             break;
@@ -59,9 +67,10 @@ static int options_read(int argc, char **argv, struct options *o)
 
 static int agent_conf_read(const struct options *o, struct conf **c)
 {
+    unsigned secrets =
+        o->may_start ? 0 : CONF_SECRET_KEY | CONF_SECRET_AGENT | CONF_SECRET_REPLICATION;
     struct conf_errors errs = {0};
-    int rc = conf_load_for(c, o->file,
-                           CONF_SECRET_KEY | CONF_SECRET_AGENT | CONF_SECRET_REPLICATION, &errs);
+    int rc = conf_load_for(c, o->file, secrets, &errs);
 
     conf_errors_write(rc < 0 ? &errs : &(*c)->warnings, stderr);
     conf_errors_free(&errs);
@@ -124,6 +133,17 @@ static int agent_prepare(struct agentd *d, const struct options *o, const struct
     return 1;
 }
 
+static int agent_may_start(const struct options *o, const struct conf *c)
+{
+    struct err e = {0};
+    unsigned self;
+
+    if (agentd_host_find(c, o->host, &self, &e) == 0)
+        return start_wait(o->run_dir, c->cluster, c->hosts[self].name);
+    fprintf(stderr, "agent: %s\n", e.msg);
+    return 2;
+}
+
 int agent_main(int argc, char **argv)
 {
     const char *level = getenv("HAMM_LOG");
@@ -140,6 +160,11 @@ int agent_main(int argc, char **argv)
     }
     if (agent_conf_read(&o, &c) < 0)
         return 2;
+    if (o.may_start) {
+        rc = agent_may_start(&o, c);
+        conf_free(c);
+        return rc;
+    }
     net_init();
     d = calloc(1, sizeof *d);
     CHECK(d);

@@ -102,6 +102,7 @@ void agentd_feed(struct agentd *d, struct agent_event *ev)
     agentd_step(d, ev);
     agentd_rest(d);
     d->busy = false;
+    agentd_say_start(d, true);
     agentd_asks_want(d, agentd_partners(d));
     timer_at(&d->wake, agent_deadline(&d->agent), agentd_on_wake);
     if (!d->listening && ev->kind != AE_START && agent_may_listen(&d->agent))

@@ -17,6 +17,7 @@
 #include "agent/mydb.h"
 #include "agent/record.h"
 #include "agent/setup.h"
+#include "agent/start.h"
 #include "agent/watch.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -140,7 +141,9 @@ struct agentd_keep {
     bool durable_found, durable_bad, record_found;
     struct agent_durable durable;
     struct agent_record last;
-    uint64_t seq; /* of the append that counts */
+    uint64_t seq;              /* of the append that counts */
+    char start_path[PATH_MAX]; /* what the start gate reads */
+    enum start_state start_said;
     bool append_again, record_again;
     struct log_limit limit;
 };
@@ -250,6 +253,8 @@ void agentd_keep_stop(struct agentd *d);
 void agentd_keep_tick(struct agentd *d);
 void agentd_persist(struct agentd *d);
 void agentd_record(struct agentd *d);
+/* The start gate is told what is so now; each tick, and `changed` only if it is another. */
+void agentd_say_start(struct agentd *d, bool changed);
 
 /* hosts.c: 0 and the index of the host this machine is. name: NULL, or the one the operator says.
  */

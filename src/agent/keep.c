@@ -95,6 +95,9 @@ int agentd_keep_start(struct agentd *d, struct err *e)
     k->record.fd = -1;
     if (record_open(&k->record, d->run_dir, d->conf->cluster, d->conf->hosts[d->self].name, e) < 0)
         return e->code;
+    if (start_path(k->start_path, sizeof k->start_path, d->run_dir, d->conf->cluster,
+                   d->conf->hosts[d->self].name, e) < 0)
+        return e->code;
     if (k->record.warning[0])
         log_warn(&d->log, "%s", k->record.warning);
     keep_read_record(d);
@@ -163,8 +166,25 @@ void agentd_record(struct agentd *d)
         log_error(&d->log, "the record cannot be written, it is tried again: %s", e.msg);
 }
 
+void agentd_say_start(struct agentd *d, bool changed)
+{
+    struct agent_start s;
+    struct err e = {0};
+    unsigned held;
+
+    agent_start_of(&d->agent, clock_boot_ms(), &s);
+    if (changed && s.state == d->keep.start_said)
+        return;
+    d->keep.start_said = s.state;
+    if (start_say(d->keep.start_path, d->keep.record.boot_id, d->start_id, clock_boot_ms(), &s,
+                  &e) < 0 &&
+        log_allowed(&d->keep.limit, clock_boot_ms(), &held))
+        log_error(&d->log, "who starts the server is not told whether it may: %s", e.msg);
+}
+
 void agentd_keep_tick(struct agentd *d)
 {
+    agentd_say_start(d, false);
     if (d->keep.append_again)
         agentd_persist(d);
     if (d->keep.record_again)

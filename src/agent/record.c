@@ -62,7 +62,7 @@ static const struct record_slot *record_newest(int fd, struct record_slot **both
     return best;
 }
 
-static int record_boot_id(char *to, struct err *e)
+int record_boot_id(char *to, struct err *e)
 {
     static const char path[] = "/proc/sys/kernel/random/boot_id";
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -31,6 +31,9 @@ struct record {
     char warning[PATH_MAX + 128]; /* "" or a sentence for the log: the directory is not in memory */
 };
 
+/* RECORD_BOOT_LEN bytes, no end. */
+int record_boot_id(char *to, struct err *e) MUST_CHECK;
+
 /* Opens or creates <dir>/<cluster>.<host>.lease (0600; the directory, if missing, 0755: the control
  * socket lives there too). Does not read the content. -EBUSY: another agent has it open. */
 int record_open(struct record *r, const char *dir, const char *cluster, const char *host,

@@ -280,6 +280,19 @@ static inline bool agent_start_held(const struct agent *a)
 {
     return a->tail.died_ms && a->order.may_start != a->tail.died_ms;
 }
+/* What the start gate is told about this host's server. */
+enum start_state {
+    START_FREE,   /* it may be started */
+    START_WRITER, /* it is the writer: the next state is HELD, should it have died */
+    START_HELD,   /* it died as the writer, and somebody may need what only it has */
+    START_STATE_N
+};
+struct agent_start {
+    enum start_state state;
+    int64_t until_ms; /* HELD: then it is free if no monitor is heard any more; boot time */
+    const char *why;  /* FREE, HELD */
+};
+void agent_start_of(const struct agent *a, int64_t now_ms, struct agent_start *out);
 /* Before the loop answers anybody: nothing is shown any more that is not under a running lease, and
  * a server that may be writable was made read-only or could not be reached. */
 bool agent_may_listen(const struct agent *a);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One host: its namespaces, its database server, its agent."""
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -48,6 +49,21 @@ class Host:
                                     self.log('mysqld'))
         if wait:
             self.wait_mysqld(wait)
+
+    def start_mysqld_gated(self):
+        """As its systemd unit would: ExecStartPre=hamm agent --may-start, then the server."""
+        config = os.path.join(self.directory, 'my.cnf')
+        gate = [self.lab.hamm, 'agent', '--may-start', '-c', self.lab.config, '--host', self.name]
+        self.lab.mark(f'{self.name}: mysqld is started behind the gate')
+        self.mysqld = self.ns.spawn(
+            ['sh', '-c', f'{shlex.join(gate)} && exec "$@"', 'sh',
+             *self.flavour.argv(self, config)], f'{self.name} mysqld', self.log('mysqld'))
+
+    def wait_gate(self, said, seconds):
+        def has_said():
+            with open(self.log('mysqld'), errors='replace') as f:
+                return said in f.read()
+        self.lab.wait_until(has_said, seconds, f'the gate of {self.name} says "{said}"')
 
     def wait_mysqld(self, seconds=10):
         self.lab.wait_until(self.answers, seconds, f'mysqld on {self.name} answers')

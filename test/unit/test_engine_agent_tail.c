@@ -115,6 +115,64 @@ static void test_start_is_free_by_the_name_of_the_death(void **state)
     assert_false(agent_start_held(&a));
 }
 
+static struct agent_start said(void)
+{
+    struct agent_start s;
+
+    agent_start_of(&a, now, &s);
+    return s;
+}
+
+static void test_start_is_held_until_it_is_said(void **state)
+{
+    (void)state;
+    hold_writer();
+    assert_int_equal(said().state, START_WRITER);
+    order_as(2, 0, START, true);
+    mysqld(MYSQLD_DEAD, 500);
+    assert_int_equal(said().state, START_HELD);
+    assert_int_equal(said().until_ms, a.heard_ms + 30000);
+    now += 20000;
+    order_start(4, now); /* of another death; but the monitor is heard */
+    assert_int_equal(said().until_ms, a.tail.died_ms + 30000); /* reading has an end */
+    read_is(a.tail.died_ms, true, "x");
+    assert_int_equal(said().state, START_HELD);
+    assert_int_equal(said().until_ms, now + 30000);
+    order_start(5, a.tail.died_ms);
+    assert_int_equal(said().state, START_FREE);
+}
+
+static void test_start_waits_for_no_silent_monitor(void **state)
+{
+    struct agent_record record;
+
+    (void)state;
+    hold_writer();
+    mysqld(MYSQLD_DEAD, 500);
+    agent_record_of(&a, &record);
+    now = a.heard_ms + 29999;
+    assert_int_equal(said().state, START_HELD);
+    now++;
+    assert_int_equal(said().state, START_FREE);
+    start(&record, NULL); /* its next life has heard nobody: the death counts */
+    assert_int_equal(said().state, START_FREE);
+    now = record.died_ms + 29999;
+    assert_int_equal(said().state, START_HELD);
+}
+
+static void test_start_of_whom_nobody_waits_for(void **state)
+{
+    (void)state;
+    hold_writer();
+    mysqld(MYSQLD_DEAD, 500);
+    read_is(now, false, "");
+    assert_int_equal(said().state, START_FREE);
+    settle();
+    assert_int_equal(said().state, START_FREE);
+    mysqld(MYSQLD_DEAD, 500);
+    assert_int_equal(said().state, START_FREE);
+}
+
 static void order_fetch(uint64_t serial, const char *reach)
 {
     memset(&m.order, 0, sizeof m.order);
@@ -184,6 +242,9 @@ int main(void)
         cmocka_unit_test(test_new_server_ends_it),
         cmocka_unit_test(test_survives_the_agent),
         cmocka_unit_test(test_start_is_free_by_the_name_of_the_death),
+        cmocka_unit_test(test_start_is_held_until_it_is_said),
+        cmocka_unit_test(test_start_waits_for_no_silent_monitor),
+        cmocka_unit_test(test_start_of_whom_nobody_waits_for),
         cmocka_unit_test(test_fetches_from_a_tail),
         cmocka_unit_test(test_fetching_fails_for_good),
     };

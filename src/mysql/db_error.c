@@ -212,8 +212,11 @@ void db_problem_from(struct db_problem *p, unsigned number, const char *said, bo
         snprintf(p->text, sizeof p->text, "connect %s: %s", where, code ? strerror(code) : said);
         break;
     case DB_TOO_MANY:
-        snprintf(p->text, sizeof p->text, "connect %s: the server is alive but full (%u: %s)",
-                 where, number, said);
+        snprintf(
+            p->text, sizeof p->text,
+            "connect %s: the server is alive but full (%u: %s): raise max_connections, or see who "
+            "holds them: SHOW PROCESSLIST",
+            where, number, said);
         break;
     case DB_LOST:
         snprintf(p->text, sizeof p->text, "%s%s: the connection ended (%u: %s)",

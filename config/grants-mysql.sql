@@ -12,7 +12,8 @@ GRANT REPLICATION CLIENT ON *.* TO hamm_monitor@'%';
 -- not end the connections of root, and no server with one could be closed for writes.
 CREATE USER IF NOT EXISTS hamm_agent@'%'
     IDENTIFIED WITH caching_sha2_password BY 'CHANGE-ME-agent';
-GRANT REPLICATION CLIENT, PROCESS, RELOAD ON *.* TO hamm_agent@'%';
+-- REPLICATION SLAVE: it looks into binary and relay logs (SHOW BINLOG EVENTS) where that decides.
+GRANT REPLICATION CLIENT, REPLICATION SLAVE, PROCESS, RELOAD ON *.* TO hamm_agent@'%';
 GRANT CONNECTION_ADMIN, SYSTEM_USER, SYSTEM_VARIABLES_ADMIN, REPLICATION_SLAVE_ADMIN
     ON *.* TO hamm_agent@'%';
 -- So that following another source keeps the heartbeat period that was set.

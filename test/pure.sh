@@ -15,7 +15,7 @@ more=$(printf '|%s' 'check_failed' "$@")
 found=$(nm -u "$library" | awk '$1 == "U" { print $2 }' | sort -u | grep -vxF -f "$own" |
     grep -vxE "(__)?(mem(cpy|set|cmp|move|chr)|v?snprintf)(_chk)?|qsort|bsearch|llabs|labs|abs$(
     )|str(n?cmp|n?len|n?cpy|n?cat|r?chr|str|spn|cspn|pbrk|tou?ll?|casecmp|ncasecmp)(_chk)?$(
-    )|__isoc23_strtou?ll?|__ctype_(b|tolower|toupper)_loc|__errno_location|gtid_[a-z0-9_]+$(
+    )|__isoc23_strtou?ll?|__ctype_(b|tolower|toupper)_loc|__errno_location|(gtid|place)_[a-z0-9_]+$(
     )|__(asan|ubsan|sanitizer)_.*|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_$more" || true)
 if [ -n "$found" ]; then
     echo "$(basename "$library") is pure; it may not call:"

@@ -131,7 +131,8 @@ struct agentd_jobs {
     bool cancelled;
     struct mydb_ask ask;
     char reach[GTID_LEN];
-    char done_text[PROBLEM_LEN];
+    char done_text[PROBLEM_LEN], own_more[WHY_LEN];
+    bool looked; /* own_more is an answer */
     struct log_limit limit[JOB_N];
 };
 

@@ -15,8 +15,25 @@ size_t agentd_durable_encode(const struct agent_durable *from, char to[AGENTD_DU
     int n = snprintf(to, AGENTD_DURABLE_MAX, DURABLE_HEAD "epoch %" PRIu64 "\nmonitor %s\n",
                      from->epoch, from->monitor);
 
+    if (from->wrote[0])
+        n += snprintf(to + n, (size_t)(AGENTD_DURABLE_MAX - n), "wrote %s\n", from->wrote);
+    if (from->turn_from[0])
+        n += snprintf(to + n, (size_t)(AGENTD_DURABLE_MAX - n), "turn %s %s\n", from->turn_from,
+                      from->turn_own);
+
     CHECK(n > 0 && n < AGENTD_DURABLE_MAX);
     return (size_t)n;
+}
+
+static void durable_places(struct agent_durable *d, const char *text)
+{
+    const char *wrote = strstr(text, "\nwrote "), *turn = strstr(text, "\nturn ");
+
+    _Static_assert(PLACE_LEN == 144, "the widths below");
+    if (wrote && sscanf(wrote, " wrote %143s", d->wrote) != 1)
+        d->wrote[0] = 0;
+    if (turn && sscanf(turn, " turn %143s %143s", d->turn_from, d->turn_own) != 2)
+        d->turn_from[0] = 0;
 }
 
 int agentd_durable_decode(struct agent_durable *to, const void *data, size_t len)
@@ -31,6 +48,7 @@ int agentd_durable_decode(struct agent_durable *to, const void *data, size_t len
     _Static_assert(IDENTITY_LEN == 56, "the width below");
     if (sscanf(text, DURABLE_HEAD "epoch %" SCNu64 " monitor %55[^\n]", &d.epoch, d.monitor) < 1)
         return -EINVAL;
+    durable_places(&d, text);
     /* exactly what would be written: nothing missing, nothing more */
     if (agentd_durable_encode(&d, again) != len || memcmp(again, data, len) != 0)
         return -EINVAL;

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-enum { AGENTD_DURABLE_MAX = 256, AGENTD_RECORD_MAX = 16 * 1024 };
+enum { AGENTD_DURABLE_MAX = 1024, AGENTD_RECORD_MAX = 16 * 1024 };
 
 /* Length of the text, its zero not counted. */
 size_t agentd_durable_encode(const struct agent_durable *from, char to[AGENTD_DURABLE_MAX]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent/facts.h"
 
-#include "gtid/gtid.h"
+#include "gtid/place.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -158,6 +158,9 @@ void agentd_facts_of(const struct conf *c, const struct mydb_facts *from, struct
         (void)snprintf(problem, PROBLEM_LEN, "GTIDs not reported: %.400s", e.msg);
     (void)snprintf(to->source_host, sizeof to->source_host, "%.63s", from->source_host);
     to->source_port = from->source_port;
+    place_write(to->own, from->own_uuid, from->own_file, from->own_pos);
+    if (*to->own)
+        place_write(to->applied, from->source_uuid, from->exec_file, from->exec_pos);
     to->receiver = receiver[from->receiver];
     to->lag_ms = from->lag_ms;
     to->source =

@@ -53,6 +53,8 @@ static void jobs_over(struct agentd *d, bool ok, const char *text, const struct 
         log_info(&d->log, "%s", why);
     else if (!j->cancelled && log_allowed(&j->limit[j->job], clock_boot_ms(), &held))
         log_warn(&d->log, "%s", why);
+    if (ok && j->looked)
+        ev.job.own_more = j->own_more;
     if (f) {
         agentd_facts_of(d->conf, f, &facts, problem);
         ev.job.facts = &facts;
@@ -91,6 +93,8 @@ static void jobs_on_done(struct mydb *m, const struct mydb_answer *a)
         return;
     }
     (void)snprintf(j->done_text, sizeof j->done_text, "%s", a->text);
+    j->looked = a->own_more != NULL;
+    (void)snprintf(j->own_more, sizeof j->own_more, "%.255s", j->looked ? a->own_more : "");
     jobs_move(j, JOBS_LOOK);
     mydb_run(m, &look, jobs_on_look);
 }
@@ -112,6 +116,7 @@ static int jobs_ask(struct agentd *d, const struct agent_action *a, struct err *
     j->ask = (struct mydb_ask){.task = jobs_of[a->job].task,
                                .limit_ms = a->limit_ms > 0 ? a->limit_ms : 1,
                                .planned = a->planned,
+                               .look = a->job == JOB_DRAIN ? a->behind : NULL,
                                .as_is = a->as_is};
     if (a->job == JOB_DRAIN && a->reach && *a->reach) {
         if (agentd_gtid_reach(!own->mysql_flavour, a->reach, own->gtid, j->reach, sizeof j->reach,
@@ -122,6 +127,8 @@ static int jobs_ask(struct agentd *d, const struct agent_action *a, struct err *
     if (a->job == JOB_FOLLOW) {
         CHECK(a->source >= 0 && a->source < (int)d->conf->n_hosts);
         j->ask.source = &d->conf->hosts[a->source];
+        j->ask.at = a->at;
+        j->ask.from = a->from;
     }
     return 0;
 }
@@ -137,7 +144,7 @@ void agentd_job(struct agentd *d, const struct agent_action *a)
     }
     CHECK(j->state == JOBS_IDLE && a->job > JOB_NONE && a->job < JOB_N);
     j->job = a->job;
-    j->cancelled = false;
+    j->cancelled = j->looked = false;
     j->by = &j->lane[jobs_of[a->job].lane];
     if (jobs_ask(d, a, &e) < 0) {
         log_warn(&d->log, "%s: %s", jobs_of[a->job].name, e.msg);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent/mydb.h"
 
+#include "gtid/place.h"
 #include "mysql/filters.h"
 #include "mysql/job.h"
 
@@ -21,6 +22,7 @@ struct mydb {
     bool busy, cancelled;
     struct mydb_ask ask;
     char *reach; /* owned copy */
+    char look[PLACE_TEXT_MAX], at[PLACE_TEXT_MAX], from[PLACE_TEXT_MAX];
     mydb_done_fn done;
     unsigned closing;
     void (*closed)(void *owner);
@@ -68,6 +70,7 @@ struct mydb *mydb_new(uv_loop_t *loop, const struct conf *c, unsigned self, mydb
         .agent_user = my->agent.user,
         .monitor_user = my->monitor.user,
         .replication_user = my->replication.login.user,
+        .gtid_off = my->replication.gtid == CONF_GTID_OFF,
         .on_lost = mydb_on_lost,
         .owner = m,
     };
@@ -115,6 +118,23 @@ static enum mydb_came mydb_came(enum db_error error)
     }
 }
 
+/* Whether it replicates by file and position is the server's to say, or the DBA's. */
+static void mydb_places(const struct mydb *m, const struct server_facts *f, struct mydb_facts *to)
+{
+    enum conf_gtid gtid = m->self->mysql.replication.gtid;
+
+    if (f->mariadb || (f->gtid_on && gtid != CONF_GTID_OFF))
+        return;
+    to->own_uuid = f->server_uuid;
+    to->own_file = f->binlog_file;
+    to->own_pos = f->binlog_pos;
+    if (!f->repl.configured)
+        return;
+    to->source_uuid = f->repl.source_uuid;
+    to->exec_file = f->repl.exec_file;
+    to->exec_pos = f->repl.exec_pos;
+}
+
 static void mydb_facts(const struct server_facts *f, struct mydb_facts *to)
 {
     static const enum mydb_receiver receiver[] = {
@@ -130,6 +150,10 @@ static void mydb_facts(const struct server_facts *f, struct mydb_facts *to)
         .pid_file = f->pid_file,
         .gtid_state = f->gtid_state ? f->gtid_state : "",
         .gtid_slave_pos = f->gtid_slave_pos ? f->gtid_slave_pos : "",
+        .own_uuid = "",
+        .own_file = "",
+        .source_uuid = "",
+        .exec_file = "",
         .source_host = f->repl.configured ? f->repl.source_host : "",
         .source_port = f->repl.configured ? f->repl.source_port : 0,
         .receiver = f->repl.configured ? receiver[f->repl.io] : MYDB_RECEIVER_NO,
@@ -158,7 +182,8 @@ static void mydb_start(struct mydb *m, enum mydb_way by);
 static void mydb_on_done(struct job *j, const struct job_result *r)
 {
     struct mydb *m = job_owner(j);
-    struct mydb_answer a = {.task = m->ask.task, .ok = r->ok, .text = r->text};
+    struct mydb_answer a = {
+        .task = m->ask.task, .ok = r->ok, .text = r->text, .own_more = r->own_more};
     struct mydb_facts facts;
 
     if (r->error == DB_REFUSED && m->by == WAY_SOCKET && !m->cancelled) {
@@ -168,6 +193,7 @@ static void mydb_on_done(struct job *j, const struct job_result *r)
     a.came = mydb_came(r->error);
     if (r->facts) {
         mydb_facts(r->facts, &facts);
+        mydb_places(m, r->facts, &facts);
         a.facts = &facts;
     }
     m->busy = false;
@@ -190,6 +216,8 @@ static void mydb_follow(const struct mydb *m, struct follow *f)
         .password = r->login.password,
         .tls = r->tls == CONF_TLS_REQUIRED || r->tls == CONF_TLS_VERIFY,
         .tls_verify = r->tls == CONF_TLS_VERIFY,
+        .at = m->at,
+        .from = m->from,
     };
     if (!f->tls)
         return;
@@ -208,12 +236,18 @@ static void mydb_start(struct mydb *m, enum mydb_way by)
     struct job_args args = {.limit_ms = m->ask.limit_ms,
                             .planned = m->ask.planned,
                             .reach = m->reach,
+                            .look = m->look,
                             .as_is = m->ask.as_is};
 
     if (m->ask.task == MYDB_FOLLOW)
         mydb_follow(m, &args.follow);
     m->by = by;
     job_start(m->way[by], kind[m->ask.task], &args, mydb_on_done);
+}
+
+static void mydb_place(char to[PLACE_TEXT_MAX], const char *from)
+{
+    (void)snprintf(to, PLACE_TEXT_MAX, "%s", from ? from : "");
 }
 
 void mydb_run(struct mydb *m, const struct mydb_ask *ask, mydb_done_fn done)
@@ -227,6 +261,9 @@ void mydb_run(struct mydb *m, const struct mydb_ask *ask, mydb_done_fn done)
     m->ask = *ask;
     m->reach = strdup(ask->reach ? ask->reach : "");
     CHECK(m->reach);
+    mydb_place(m->look, ask->look);
+    mydb_place(m->at, ask->at);
+    mydb_place(m->from, ask->from);
     m->done = done;
     by_socket = m->way[WAY_SOCKET] && stat(m->self->mysql.socket, &st) == 0;
     mydb_start(m, by_socket ? WAY_SOCKET : WAY_TCP);

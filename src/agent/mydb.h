@@ -41,7 +41,9 @@ struct mydb_facts {
     const char *pid_file;
     const char *gtid_state;     /* @@gtid_binlog_state or @@gtid_executed */
     const char *gtid_slave_pos; /* MariaDB; else "" */
-    const char *source_host;    /* "" none */
+    const char *own_uuid, *own_file, *source_uuid, *exec_file; /* without GTID; else "" */
+    uint64_t own_pos, exec_pos;
+    const char *source_host; /* "" none */
     unsigned source_port;
     enum mydb_receiver receiver;
     bool applier;
@@ -63,6 +65,8 @@ struct mydb_ask {
     int64_t limit_ms;
     bool planned;                   /* READ_ONLY */
     const char *reach;              /* DRAIN: a position (MariaDB) or a set (MySQL); "" none */
+    const char *look;               /* DRAIN: a place in the own log; "" not */
+    const char *at, *from;          /* FOLLOW: places, "" none */
     bool as_is;                     /* DRAIN: what can't be applied is given up */
     const struct conf_host *source; /* FOLLOW */
 };
@@ -73,6 +77,7 @@ struct mydb_answer {
     bool ok;
     enum mydb_came came;
     const char *text;               /* what was done, or why not */
+    const char *own_more;           /* DRAIN with `look`: see job.h */
     const struct mydb_facts *facts; /* NULL: not seen */
 };
 

@@ -26,12 +26,6 @@ static const struct unacted {
     {"roles.*.failover.data_loss", "allow", NOT_ASKED},
     {"mysql.replication.channel", NULL, ONE_CHANNEL},
     {"hosts.*.mysql.replication.channel", NULL, ONE_CHANNEL},
-    {"mysql.replication.gtid", "off", "is read, but this version replicates with GTID only"},
-    {"mysql.replication.gtid", "false", "is read, but this version replicates with GTID only"},
-    {"hosts.*.mysql.replication.gtid", "off",
-     "is read, but this version replicates with GTID only"},
-    {"hosts.*.mysql.replication.gtid", "false",
-     "is read, but this version replicates with GTID only"},
     /* not a matter of the version: roles.c leaves these as the cluster has them */
     {"roles.*.failover.mode", NULL, IN_A_ROLE},
     {"roles.*.failover.lease", NULL, IN_A_ROLE},

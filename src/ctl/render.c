@@ -260,6 +260,11 @@ static void next_step(char *to, size_t size, const struct page *p, const json_t 
         snprintf(to, size, "when the maintenance is over: hamm ctl set-online %s", name);
     else if (!strcmp(state, "AWAITING_RECOVERY") && !*str(host, "problem"))
         snprintf(to, size, "hamm ctl set-online %s", name);
+    else if (*str(host, "cannot_follow"))
+        snprintf(to, size,
+                 "when the old writer is back it may catch up by itself; else set %s up anew as a "
+                 "copy of the writer",
+                 name);
     else if (*str(host, "extra_gtid"))
         snprintf(to, size,
                  "save what is wanted of them (mariadb-binlog), then set %s up anew as a copy of "
@@ -281,6 +286,7 @@ static void host_notes(struct page *p, const json_t *host)
              *str(host, "mysqld_why") ? str(host, "mysqld_why") : "its agent saw it end");
     note(p, "problem", str(host, "problem"));
     note(p, "transactions nobody else has", str(host, "extra_gtid"));
+    note(p, "cannot follow the writer", str(host, "cannot_follow"));
     if (!strcmp(str(host, "gate"), "lifetime"))
         note(p, "gate", "no nf_tables there, the kernel ends leases by whole seconds");
     if (json_is_true(json_object_get(host, "flapping")))

@@ -126,6 +126,7 @@ static bool agent_obeys(struct agent *a, int link, uint64_t epoch, const char *m
         return false;
     }
     if (!a->persisting) {
+        a->durable_next = a->durable;
         a->durable_next.epoch = epoch;
         snprintf(a->durable_next.monitor, sizeof a->durable_next.monitor, "%s", monitor);
         a->persisting = true;
@@ -138,6 +139,7 @@ static bool agent_order_differs(const struct agent *a, const struct msg_order *o
 {
     return a->order.follow != o->follow || a->order.source != o->source ||
            a->order.tail != o->tail || a->order.hold != o->hold || a->order.as_is != o->as_is ||
+           strcmp(a->order.at, o->at) != 0 || strcmp(a->order.behind, o->behind) != 0 ||
            strcmp(a->order.reach, o->reach) != 0;
 }
 
@@ -168,6 +170,7 @@ static void agent_on_order(struct agent *a, int64_t now, const struct msg_order 
     }
     if (o->reach[0] && !o->tail && strcmp(o->reach, a->order.reach) != 0)
         a->drained = false; /* of something else */
+    agent_place_order(a, o);
     if (agent_order_differs(a, o))
         a->salvage_failed = 0;
     a->order = *o;
@@ -222,11 +225,14 @@ static void agent_on_monitor(struct agent *a, const struct agent_event *ev, stru
 
 static void agent_on_durable(struct agent *a, struct agent_plan *p)
 {
+    bool other = a->durable_next.epoch != a->durable.epoch;
+
     a->persisting = false;
     a->durable = a->durable_next;
     a->report_due = true;
-    agent_say(p, false, "obeys monitor %s, epoch %llu", a->durable.monitor,
-              (unsigned long long)a->durable.epoch);
+    if (other)
+        agent_say(p, false, "obeys monitor %s, epoch %llu", a->durable.monitor,
+                  (unsigned long long)a->durable.epoch);
 }
 
 static void agent_on_mysqld(struct agent *a, const struct agent_event *ev, struct agent_plan *p)
@@ -247,8 +253,10 @@ static void agent_on_mysqld(struct agent *a, const struct agent_event *ev, struc
         a->must_fence = a->must_kill = false;
         a->drained = false;
     }
-    if (new_pid)
+    if (new_pid) {
         a->drained = false;
+        a->seen_behind[0] = a->own_more[0] = 0;
+    }
     agent_tail_mysqld(a, ev->now_ms, p);
 }
 
@@ -476,5 +484,6 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->lag_ms = a->facts.lag_ms;
     out->looked = a->looked;
     memcpy(out->obstacle, a->obstacle, sizeof out->obstacle);
+    agent_place_report(a, out);
     memcpy(out->problem, a->problem, sizeof out->problem);
 }

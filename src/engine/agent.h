@@ -62,6 +62,10 @@ struct agent_record {
 struct agent_durable {
     uint64_t epoch;
     char monitor[IDENTITY_LEN];
+    /* Without GTID: a place in the own log, if this server was the writer since it last followed
+     * somebody; and where it stood, in its source's log and in its own, before it wrote. "" else.
+     */
+    char wrote[PLACE_LEN], turn_from[PLACE_LEN], turn_own[PLACE_LEN];
 };
 
 enum agent_event_kind {
@@ -103,6 +107,7 @@ struct agent_facts {
     struct traits traits;
     int64_t lag_ms;
     int source; /* host whose address and port that is; -1 none or a stranger */
+    char own[PLACE_LEN], applied[PLACE_LEN]; /* as in the report */
 };
 
 struct agent_event {
@@ -135,6 +140,7 @@ struct agent_event {
             bool ok;
             const char *why;                 /* if not ok; JOB_LOOK: what it found, "" nothing */
             const struct agent_facts *facts; /* asked after the job; NULL if it could not be */
+            const char *own_more; /* JOB_DRAIN with `look`: as in the report; NULL not looked */
         } job;
         struct {
             int64_t died; /* as the action said */
@@ -183,10 +189,12 @@ struct agent_action {
     int source;   /* JOB_FOLLOW, JOB_SALVAGE */
     int64_t died; /* AA_TAIL */
     bool planned; /* JOB_READ_ONLY: clients may still be told; replication's connections live on */
-    int64_t limit_ms;  /* of the job */
-    const char *reach; /* JOB_DRAIN, JOB_SALVAGE; "" none; lives until the next step */
-    bool as_is;        /* JOB_DRAIN: an applier that broke is not waited for */
-    bool loud;         /* AA_SAY: a warning */
+    int64_t limit_ms;      /* of the job */
+    const char *reach;     /* JOB_DRAIN, JOB_SALVAGE; "" none; lives until the next step */
+    const char *at, *from; /* JOB_FOLLOW, as in the order */
+    const char *behind;    /* JOB_DRAIN, as in the order */
+    bool as_is;            /* JOB_DRAIN: an applier that broke is not waited for */
+    bool loud;             /* AA_SAY: a warning */
     struct msg_ask ask;
     char why[WHY_LEN];
     struct msg_promise promise;
@@ -249,6 +257,7 @@ struct agent {
     int64_t job_retry_ms; /* not again before */
     uint64_t job_serial;  /* the order the job works for */
     char reach[GTID_LEN];
+    char seen_behind[PLACE_LEN], own_more[WHY_LEN]; /* as in the report */
     bool drained;    /* the receiver is stopped and everything received is applied */
     bool must_fence; /* read-only is to be made sure of, whatever the order */
     bool must_kill;  /* and a server that doesn't obey is killed: it was open for writes */

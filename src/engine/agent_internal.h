@@ -47,6 +47,14 @@ void agent_tail_mysqld(struct agent *a, int64_t now, struct agent_plan *p); /* i
 void agent_on_tail(struct agent *a, const struct agent_event *ev, struct agent_plan *p);
 bool agent_gave_up_salvage(const struct agent *a);
 
+/* agent_place.c */
+/* May writes be opened, as far as it goes? If not, it is being noted. */
+bool agent_place_noted(struct agent *a, struct agent_plan *p);
+void agent_place_work(struct agent *a, int w, struct agent_plan *p);
+void agent_place_order(struct agent *a, const struct msg_order *o);              /* a new one */
+void agent_place_job(struct agent *a, enum agent_job job, const char *own_more); /* well done */
+void agent_place_report(const struct agent *a, struct msg_report *out);
+
 /* agent_work.c */
 void agent_take(struct agent *a, int64_t now, int slot, struct agent_plan *p);
 /* LEAVE_LOST: no right to the address any more, or unsure: the gate first. LEAVE_FENCED: ordered at

@@ -46,6 +46,12 @@ void agent_on_tail(struct agent *a, const struct agent_event *ev, struct agent_p
     if (!a->tail.died_ms || ev->tail.died != a->tail.died_ms || a->tail.state != TAIL_READING)
         return;
     a->report_due = true;
+    if (a->facts.own[0]) {
+        a->tail.state = TAIL_FAILED;
+        snprintf(a->tail.why, sizeof a->tail.why,
+                 "without GTID nothing of it can be handed over; it ends at %s", a->facts.own);
+        return;
+    }
     if (!ev->tail.ok || strlen(ev->tail.gtid) >= sizeof a->facts.gtid) {
         a->tail.state = TAIL_FAILED;
         snprintf(a->tail.why, sizeof a->tail.why, "%s",

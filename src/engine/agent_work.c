@@ -128,6 +128,8 @@ static void agent_start_job(struct agent *a, enum agent_job job, int64_t limit_m
     act->limit_ms = limit_ms;
     if (job == JOB_FOLLOW || job == JOB_SALVAGE) {
         act->source = a->order.source;
+        act->at = a->order.at;
+        act->from = a->order.from;
         a->drained = false;
     }
     if (job == JOB_DRAIN || job == JOB_SALVAGE) {
@@ -135,6 +137,7 @@ static void agent_start_job(struct agent *a, enum agent_job job, int64_t limit_m
 
         snprintf(a->reach, sizeof a->reach, "%s", now ? a->order.reach : "");
         act->reach = a->reach;
+        act->behind = a->order.behind;
         act->as_is = a->order.as_is;
     }
 }
@@ -165,6 +168,7 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
     }
     a->problem[0] = 0;
     a->job_retry_ms = 0;
+    agent_place_job(a, job, ev->job.own_more);
     if (job == JOB_READ_ONLY && a->facts_known && a->facts.read_only && a->must_fence) {
         a->must_fence = a->must_kill = false;
         agent_say(p, false, "the server is read-only");
@@ -257,6 +261,8 @@ static void agent_next(struct agent *a, int64_t now, int w, struct agent_plan *p
     }
     if (next == JOB_NONE || a->mysqld != MYSQLD_UP || now < a->job_retry_ms)
         return;
+    if (next == JOB_WRITABLE && !agent_place_noted(a, p))
+        return;
     agent_start_job(a, next, limit[next], p);
     if (next == JOB_READ_ONLY)
         p->at[p->n - 1].planned = w >= 0 && a->slot[w].planned;
@@ -311,6 +317,7 @@ void agent_work(struct agent *a, int64_t now, struct agent_plan *p)
     agent_kill_if_hung(a, now, p);
     agent_slots_on(a, now, w, p);
     agent_next(a, now, w, p);
+    agent_place_work(a, w, p);
     if (a->settled != a->order.serial && agent_all_true(a)) {
         a->settled = a->order.serial;
         a->problem[0] = 0;

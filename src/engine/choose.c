@@ -19,13 +19,19 @@ static bool gtid_text(const struct engine *e, int h, const char *text, struct gt
                       &ignored) == 0;
 }
 
+/* Everything h has executed. */
+static bool gtid_has(const struct engine *e, int h, struct gtid_set *set)
+{
+    return gtid_text(e, h, e->host[h].report.gtid, set) &&
+           (!place_used(e, h) || place_add(e, h, set));
+}
+
 /* Is what `text`, reported by host a, names in everything host b has executed? Unsure is no. */
 bool gtid_text_subset(const struct engine *e, int a, const char *text, int b)
 {
     struct gtid_set x, y;
 
-    return gtid_text(e, a, text, &x) && gtid_text(e, b, e->host[b].report.gtid, &y) &&
-           gtid_subset(&x, &y);
+    return gtid_text(e, a, text, &x) && gtid_has(e, b, &y) && gtid_subset(&x, &y);
 }
 
 /* MariaDB tells the highest number of each server only: of one the writer never heard of nobody
@@ -48,13 +54,18 @@ static void gtid_tell_extra(struct gtid_set *diff, char *out, size_t size)
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out, size_t size)
 {
     struct gtid_set x, y, diff;
+    char places[PROBLEM_LEN];
 
-    if (!gtid_text(e, a, text, &x) || !gtid_text(e, b, e->host[b].report.gtid, &y) ||
-        gtid_subtract(&x, &y, &diff) < 0) {
+    if (!gtid_text(e, a, text, &x) || !gtid_has(e, b, &y) || gtid_subtract(&x, &y, &diff) < 0) {
         snprintf(out, size, "its GTIDs cannot be compared with the writer's");
         return;
     }
-    gtid_tell_extra(&diff, out, size);
+    if (place_used(e, a)) {
+        gtid_tell_extra(&diff, places, sizeof places);
+        place_tell(e, places, out, size);
+    } else {
+        gtid_tell_extra(&diff, out, size);
+    }
 }
 
 /* May `to` never follow somebody's silence? It is outside of what a former holder needs promises

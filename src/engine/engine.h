@@ -370,6 +370,11 @@ static inline const char *engine_why_passive(const struct engine *e)
     return e->reign_why[0] ? e->reign_why : e->passive_why;
 }
 
+/* A report's gtid for people: of a server without GTID db1 mysql-bin.000005:900. */
+void engine_tell_gtid(const struct engine *e, int host, char out[GTID_LEN]);
+/* It replicates by file and position: host.extra is a sentence then, not a set. */
+bool engine_by_place(const struct engine *e, int host);
+
 /* Rules, to see which are ever used: names unique over all tables. */
 unsigned engine_rule_count(void);
 const char *engine_rule_name(unsigned i);

@@ -3,6 +3,7 @@
  *   engine.c  events in, journal     reign.c   epochs, who reigns    trap.c    checks
  *   states.c  host states            slots.c   who holds what        choose.c  candidates
  *   slot_rules.c  when slots change  role_rules.c  balance, prefer   gather.c  who has most
+ *   place.c  file and position
  *   orders.c  what agents are told   move.c    moves, commands       fit.c     who is barred
  *   story.c, kill.c, explain.c */
 #pragma once
@@ -102,6 +103,30 @@ bool fit_barred(const struct engine *e, int s, int h, char *why, size_t size);
 bool fit_lends(const struct engine *e, int from, int to);
 /* By its last report what it had acknowledged to clients was held by a replica too. */
 bool fit_acknowledged(const struct engine *e, int h);
+
+/* place.c */
+struct gtid_set;
+enum place_verdict {
+    PLACE_UNSURE, /* not all is known yet */
+    PLACE_CLEAN,  /* it may follow */
+    PLACE_NEVER,  /* it can't, as things are: why */
+};
+/* Does the host replicate by file and position? */
+bool place_used(const struct engine *e, int h);
+/* Everything it has, as far as places say it. False: they can't be read. */
+bool place_add(const struct engine *e, int h, struct gtid_set *set);
+/* For people: uuid/mysql-bin.000005:900 becomes db1 mysql-bin.000005:900. */
+void place_tell(const struct engine *e, const char *text, char *out, size_t size);
+/* Behind which place of its own log h must look for transactions that w can't have; "" none. */
+const char *place_look(const struct engine *e, int h, int w);
+/* h, stopped, can still get to where w became the writer. */
+bool place_waits(const struct engine *e, int h, int w);
+/* May h, stopped, follow the writer w? */
+enum place_verdict place_compare(const struct engine *e, int h, int w, char *why, size_t size);
+/* Fills in where h has to begin when it follows w. */
+void place_follow(const struct engine *e, int h, int w, struct msg_order *o);
+/* Could `to` fetch from there, as far as places go? */
+bool place_lends(const struct engine *e, int from, int to);
 
 /* gather.c */
 enum { GATHER_MS = 500, FETCH_MS = 5000 /* nobody is waited for longer */ };

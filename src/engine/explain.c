@@ -160,7 +160,9 @@ static void explain_replication(const struct engine *e, struct page *to, int h)
     char semi[WHY_LEN];
 
     if (x->extra[0])
-        line(to, "  transactions the writer doesn't have: %s", x->extra);
+        line(to, "  %s: %s",
+             place_used(e, h) ? "cannot follow the writer" : "transactions the writer doesn't have",
+             x->extra);
     engine_semi_sync(e, h, semi, sizeof semi);
     if (semi[0])
         line(to, "  semi-sync: %s", semi);

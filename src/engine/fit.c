@@ -125,7 +125,7 @@ bool fit_lends(const struct engine *e, int from, int to)
 {
     const struct traits *f = &e->host[from].report.traits;
 
-    return !(f->bits & (TRAIT_NO_BINLOG | TRAIT_NO_UPDATES)) &&
+    return !(f->bits & (TRAIT_NO_BINLOG | TRAIT_NO_UPDATES)) && place_lends(e, from, to) &&
            (!f->filters || f->filters == e->host[to].report.traits.filters);
 }
 

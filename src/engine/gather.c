@@ -82,8 +82,9 @@ static void gather_tell_missing(struct engine *e, int s, int to, struct plan *p)
             continue;
         gtid_text_extra(e, h, e->host[h].report.gtid, to, missing, sizeof missing);
         plan_event(e, p, EVENT_WARN, to, "goes on without what %s has%s: %s", host_name(e, h),
-                   fit_lends(e, h, to) ? " and it could not fetch in time"
-                                       : " and can't lend (binary log off, or other filters)",
+                   fit_lends(e, h, to)     ? " and it could not fetch in time"
+                   : place_lends(e, h, to) ? " and can't lend (binary log off, or other filters)"
+                                           : " (without GTID nothing is fetched from there)",
                    missing);
     }
 }
@@ -126,6 +127,8 @@ static enum gather gather_next(const struct engine *e, int s, int to, int *from)
     if (!slot_writable(e, s) || x->forced ||
         (to == x->last && x->wrote[0])) /* else it is not known that it got as far as writing */
         return GATHER_DONE;
+    if (x->reach[0] && place_used(e, to) && !gather_all(e, s))
+        return GATHER_STOP; /* once there is a new writer it is too late: engine/place.c */
     if (x->reach[0])
         return gather_reach(e, s, to, from);
     if (!gather_all(e, s))
@@ -222,4 +225,7 @@ void gather_follow(const struct engine *e, int s, int h, struct msg_order *o)
         return;
     o->follow = h == x->fetch_by ? FOLLOW_SOURCE : FOLLOW_NONE;
     o->source = h == x->fetch_by ? x->fetch_from : -1;
+    if (place_used(e, h) && o->follow == FOLLOW_NONE && e->host[h].report.source == x->last &&
+        h != x->last)
+        snprintf(o->reach, sizeof o->reach, "%s", x->reach);
 }

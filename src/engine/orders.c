@@ -66,6 +66,44 @@ static void order_recompare(struct engine *e, int h, int w, struct plan *p)
     }
 }
 
+static void host_cleared(struct engine *e, int h, struct plan *p)
+{
+    struct host *x = &e->host[h];
+
+    x->sampled = false;
+    x->clean = true;
+    if (!x->extra[0])
+        return;
+    x->extra[0] = 0;
+    plan_event(e, p, EVENT_NOTE, h, "it may follow the writer now");
+    if (x->state == REPLICATION_FAIL)
+        state_set(e, h, AWAITING_RECOVERY, "it may follow the writer now", p);
+}
+
+/* By file and position: what has stopped is compared, for what runs from the writer its place in
+ * the writer's log is as good as a set. */
+static void order_compare_places(struct engine *e, int h, int w, struct plan *p)
+{
+    struct host *x = &e->host[h];
+    char why[PROBLEM_LEN];
+
+    switch (place_compare(e, h, w, why, sizeof why)) {
+    case PLACE_UNSURE:
+        x->sampled = false;
+        return;
+    case PLACE_CLEAN:
+        host_cleared(e, h, p);
+        return;
+    case PLACE_NEVER:
+        if (!x->sampled)
+            sample_take(e, x);
+        if (!sample_convicts(e, h, w) || strcmp(x->extra, why) == 0)
+            return;
+        memcpy(x->extra, why, sizeof x->extra);
+        plan_event(e, p, EVENT_WARN, h, "cannot follow the writer %s: %s", host_name(e, w), why);
+    }
+}
+
 /* Compares what a host has with what the writer has, until the answer is sure. */
 static void order_compare(struct engine *e, int h, int w, struct plan *p)
 {
@@ -81,6 +119,12 @@ static void order_compare(struct engine *e, int h, int w, struct plan *p)
         order_recompare(e, h, w, p);
         return;
     }
+    if (stopped && (place_used(e, h) || place_used(e, w))) {
+        order_compare_places(e, h, w, p);
+        return;
+    }
+    if (place_used(e, h) && !order_runs(e, h, w))
+        return;
     if (x->extra[0]) {
         if (gtid_text_subset(e, h, x->report.gtid, w)) {
             x->extra[0] = 0;
@@ -139,12 +183,17 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
     if (x->state != HARD_OFFLINE && x->clean) {
         o->follow = FOLLOW_SOURCE;
         o->source = w;
+        place_follow(e, h, w, o);
         return;
     }
     if (order_runs(e, h, w) && !x->extra[0])
         return;
     o->follow = FOLLOW_NONE;
     o->source = -1;
+    if (place_used(e, h) && place_waits(e, h, w))
+        snprintf(o->reach, sizeof o->reach, "%s", e->host[w].report.turn_from);
+    else if (place_used(e, h))
+        snprintf(o->behind, sizeof o->behind, "%s", place_look(e, h, w));
 }
 
 static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
@@ -172,6 +221,7 @@ static bool order_same(const struct msg_order *a, const struct msg_order *b)
 {
     return a->hold == b->hold && a->as_is == b->as_is && a->follow == b->follow &&
            a->source == b->source && a->start_id == b->start_id && a->look == b->look &&
+           strcmp(a->at, b->at) == 0 && strcmp(a->behind, b->behind) == 0 &&
            strcmp(a->reach, b->reach) == 0 && a->fence >= b->fence;
 }
 

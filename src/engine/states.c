@@ -336,7 +336,10 @@ static void say_network(const struct engine *e, int h, char *out, size_t size)
 
 static void say_extra(const struct engine *e, int h, char *out, size_t size)
 {
-    snprintf(out, size, ": %.120s", e->host[h].extra);
+    if (place_used(e, h))
+        snprintf(out, size, "cannot follow the writer: %.220s", e->host[h].extra);
+    else
+        snprintf(out, size, "has transactions nobody else has: %.120s", e->host[h].extra);
 }
 
 static void say_threads(const struct engine *e, int h, char *out, size_t size)
@@ -451,9 +454,9 @@ static const struct rule rules[] = {
     RULE("is-writer", IN(ONLINE), STAY,
          "has the writer role, follows nobody", NULL, has_writer_role),
     RULE("extra-transactions", IN(ONLINE) | IN(AWAITING_RECOVERY) | IN(REPLICATION_DELAY),
-         REPLICATION_FAIL, "has transactions nobody else has", say_extra, has_extra),
+         REPLICATION_FAIL, "", say_extra, has_extra),
     RULE("extra-transactions-stay", IN(REPLICATION_FAIL), STAY,
-         "has transactions nobody else has", say_extra, has_extra),
+         "", say_extra, has_extra),
 
     RULE("nobody-to-follow", IN(ONLINE), STAY,
          "nobody whom it could follow is in service: its replication is not held against "

@@ -81,6 +81,18 @@ static void copy_facts(const struct msg_report *r, struct agent_facts *to)
     to->source = r->source;
     to->receiver = r->receiver;
     to->lag_ms = r->lag_ms;
+    memcpy(to->own, r->own, sizeof to->own);
+    memcpy(to->applied, r->applied, sizeof to->applied);
+}
+
+/* Without GTID: its gtid is a place in its own log if it was the writer last. */
+static void copy_turn(const struct msg_report *r, struct agent *a)
+{
+    if (!r->own[0] || memcmp(r->gtid, r->own, sizeof r->own) != 0)
+        memcpy(a->durable.turn_from, r->turn_from, sizeof r->turn_from);
+    memcpy(a->durable.turn_own, r->turn_own, sizeof r->turn_own);
+    memcpy(a->seen_behind, r->seen_behind, sizeof a->seen_behind);
+    memcpy(a->own_more, r->own_more, sizeof a->own_more);
 }
 
 static void copy_agent(struct foresee *f, int host)
@@ -117,6 +129,7 @@ static void copy_agent(struct foresee *f, int host)
     memcpy(a->problem, r->problem, sizeof a->problem);
     a->looked = r->looked;
     memcpy(a->obstacle, r->obstacle, sizeof a->obstacle);
+    copy_turn(r, a);
     a->reported_ms = h->report_at;
     x->has_record = true;
     x->seen = r->mysqld;
@@ -175,6 +188,8 @@ static void copy_server(struct foresee *f, int host)
     v->lag_ms = r->lag_ms >= 1000 ? r->lag_ms : 0;
     memcpy(v->have, r->gtid, sizeof v->have);
     memcpy(v->relay, r->gtid, sizeof v->relay);
+    memcpy(v->own, r->own, sizeof v->own);
+    memcpy(v->applied, r->applied, sizeof v->applied);
 }
 
 static void copy_host(struct foresee *f, int host)

@@ -69,6 +69,7 @@ struct foresee_server {
     unsigned source_port;
     char source_host[ADDR_LEN];
     struct traits traits;
+    char own[PLACE_LEN], applied[PLACE_LEN]; /* without GTID; writes don't move them on */
     char have[GTID_LEN], relay[GTID_LEN], extra[GTID_LEN];
 };
 
@@ -78,6 +79,8 @@ struct foresee_job {
     int source;
     bool cancelled, as_is;
     int64_t limit_at;
+    char at[PLACE_LEN];
+    bool look;
     char reach[GTID_LEN];
 };
 

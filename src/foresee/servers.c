@@ -72,6 +72,8 @@ void server_facts(const struct foresee *f, int h, struct agent_facts *out)
     if (v->broken)
         out->traits.bits |= TRAIT_BROKEN;
     out->lag_ms = server_lag(f, h);
+    memcpy(out->own, v->own, sizeof out->own);
+    memcpy(out->applied, v->applied, sizeof out->applied);
 }
 
 /* Whether its receiver hears its source. It is refused at once by a dead one, and notices a silent
@@ -170,6 +172,7 @@ static void job_over(struct foresee *f, int h, bool ok, const char *why)
     if (ev.job.ok) {
         server_facts(f, h, &facts);
         ev.job.facts = &facts;
+        ev.job.own_more = j->look ? "" : NULL;
     }
     host_feed(f, h, &ev);
     foresee_push(f, 1, DUE_FACTS_ANEW, h, 0, 0);
@@ -192,6 +195,8 @@ static bool drain_is_done(struct foresee *f, int h, struct foresee_job *j)
     if (v->lag_ms || (v->broken && strcmp(v->have, v->relay) != 0))
         return false;
     (void)server_merge(v, v->have, v->relay);
+    if (v->own[0] && j->reach[0])
+        snprintf(v->applied, sizeof v->applied, "%.143s", j->reach);
     if (v->apply)
         foresee_say(f, TELL_SERVER, h, "%s: has applied everything it received",
                     foresee_host(f, h));
@@ -210,6 +215,8 @@ static bool follow_is_done(struct foresee *f, int h, struct foresee_job *j)
         v->source_port = 3306;
         v->receive = true;
         v->connected = false;
+        if (j->at[0])
+            memcpy(v->applied, j->at, sizeof v->applied);
     }
     v->apply = !v->broken;
     if (!server_answers(f, j->source) || !wire_path(f, h, j->source))
@@ -315,6 +322,8 @@ void server_job_start(struct foresee *f, int h, const struct agent_action *act)
     j->cancelled = false;
     j->limit_at = f->now + (act->limit_ms > 0 ? act->limit_ms : 1);
     j->as_is = act->as_is;
+    j->look = act->job == JOB_DRAIN && act->behind && *act->behind;
+    snprintf(j->at, sizeof j->at, "%s", act->job == JOB_FOLLOW && act->at ? act->at : "");
     snprintf(j->reach, sizeof j->reach, "%s",
              act->job == JOB_DRAIN && act->reach ? act->reach : "");
     foresee_push(f, f->conf.job_ms, DUE_JOB, h, 0, j->id);

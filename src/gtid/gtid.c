@@ -164,12 +164,12 @@ static char gtid_tag_char(char c, bool first)
     return c == '_' || (c >= 'a' && c <= 'z') || (!first && c >= '0' && c <= '9') ? c : 0;
 }
 
-static int gtid_tag(struct gtid_text *t, char tag[GTID_TAG_MAX + 1])
+static int gtid_tag(struct gtid_text *t, char tag[GTID_LOG_MAX + 2])
 {
     unsigned n = 0;
     char c;
 
-    memset(tag, 0, GTID_TAG_MAX + 1);
+    memset(tag, 0, GTID_LOG_MAX + 2);
     while ((c = gtid_tag_char(*t->at, n == 0))) {
         if (n == GTID_TAG_MAX)
             return gtid_bad(t, "a shorter tag");
@@ -177,6 +177,56 @@ static int gtid_tag(struct gtid_text *t, char tag[GTID_TAG_MAX + 1])
         t->at++;
     }
     return 0;
+}
+
+static bool gtid_log_char(char c)
+{
+    return c > ' ' && c < 127 && c != ':' && c != ',' && c != '/';
+}
+
+/* mysql-bin.000005:900 of uuid/mysql-bin.000005:900 */
+static int gtid_place(struct gtid_text *t, char log[GTID_LOG_MAX + 2], uint64_t *number)
+{
+    const char *end = t->at, *dot;
+    uint64_t file, pos;
+
+    while (gtid_log_char(*end))
+        end++;
+    dot = memrchr(t->at, '.', (size_t)(end - t->at));
+    if (!dot || dot == t->at || dot - t->at > GTID_LOG_MAX)
+        return gtid_bad(t, "the name of a binary log's file, 63 characters and its number,");
+    memset(log, 0, GTID_LOG_MAX + 2);
+    log[0] = '/';
+    memcpy(log + 1, t->at, (size_t)(dot - t->at));
+    t->at = dot + 1;
+    if (gtid_number(t, INT64_MAX, &file) < 0)
+        return t->e->code;
+    if (*t->at != ':')
+        return gtid_bad(t, "':' and a position");
+    t->at++;
+    if (gtid_number(t, INT64_MAX, &pos) < 0)
+        return t->e->code;
+    *number = gtid_place_number(file, pos);
+    return *number ? 0 : gtid_bad(t, "a smaller place than the one before this");
+}
+
+/* A place, or in a difference from one to another of the same log. */
+static int gtid_places(struct gtid_text *t, struct gtid_range *r)
+{
+    char log[GTID_LOG_MAX + 2];
+
+    r->lo = 1;
+    if (gtid_place(t, r->source.tag, &r->hi) < 0)
+        return t->e->code;
+    if (t->at[0] != '.' || t->at[1] != '.')
+        return 0;
+    t->at += 2;
+    r->lo = r->hi + 1;
+    if (gtid_place(t, log, &r->hi) < 0)
+        return t->e->code;
+    return strcmp(log, r->source.tag) == 0 && r->lo <= r->hi
+               ? 0
+               : gtid_bad(t, "a later place in the same log before this");
 }
 
 /* uuid:1-5:7:tag:1-3:9 */
@@ -187,6 +237,12 @@ static int gtid_mysql_item(struct gtid_text *t, struct gtid_set *set)
 
     if (gtid_uuid(t, r.source.uuid) < 0)
         return t->e->code;
+    if (gtid_take(t, '/')) {
+        if (gtid_places(t, &r) < 0)
+            return t->e->code;
+        gtid_add(set, r);
+        return 0;
+    }
     while (gtid_take(t, ':')) {
         if (gtid_tag_char(*t->at, true)) {
             if (wanted && r.source.tag[0])
@@ -288,8 +344,26 @@ static void gtid_uuid_text(const uint8_t uuid[16], char *to)
     *to = 0;
 }
 
+enum { ITEM_LEN = 256 };
+
+static size_t gtid_place_text(const struct gtid_range *r, char *to, size_t size)
+{
+    const char *log = r->source.tag + 1;
+    uint64_t from = r->lo - 1, mask = (1ull << 40) - 1;
+    size_t len = 1;
+
+    to[0] = '/';
+    if (from)
+        len +=
+            (size_t)snprintf(to + len, size - len, "%s.%06llu:%llu..", log,
+                             (unsigned long long)(from >> 40), (unsigned long long)(from & mask));
+    return len + (size_t)snprintf(to + len, size - len, "%s.%06llu:%llu", log,
+                                  (unsigned long long)(r->hi >> 40),
+                                  (unsigned long long)(r->hi & mask));
+}
+
 /* The i-th range as it follows what was written before it. */
-static size_t gtid_item(const struct gtid_set *set, unsigned i, char to[128])
+static size_t gtid_item(const struct gtid_set *set, unsigned i, char to[ITEM_LEN])
 {
     const struct gtid_range *r = &set->range[i];
     const struct gtid_source *s = &r->source, *was = i ? &set->range[i - 1].source : NULL;
@@ -297,7 +371,9 @@ static size_t gtid_item(const struct gtid_set *set, unsigned i, char to[128])
     size_t len = 0;
 
     if (set->flavour == GTID_MYSQL) {
-        bool same = was && memcmp(was->uuid, s->uuid, sizeof s->uuid) == 0;
+        bool place = s->tag[0] == '/';
+        bool same =
+            was && !place && was->tag[0] != '/' && memcmp(was->uuid, s->uuid, sizeof s->uuid) == 0;
 
         if (!same) {
             len = strlen(comma);
@@ -305,24 +381,26 @@ static size_t gtid_item(const struct gtid_set *set, unsigned i, char to[128])
             gtid_uuid_text(s->uuid, to + len);
             len += 36;
         }
+        if (place)
+            return len + gtid_place_text(r, to + len, ITEM_LEN - len);
         if (s->tag[0] && !(same && strcmp(was->tag, s->tag) == 0))
-            len += (size_t)snprintf(to + len, 128 - len, ":%s", s->tag);
-        len += (size_t)snprintf(to + len, 128 - len, ":%llu", (unsigned long long)r->lo);
+            len += (size_t)snprintf(to + len, ITEM_LEN - len, ":%s", s->tag);
+        len += (size_t)snprintf(to + len, ITEM_LEN - len, ":%llu", (unsigned long long)r->lo);
         if (r->hi != r->lo)
-            len += (size_t)snprintf(to + len, 128 - len, "-%llu", (unsigned long long)r->hi);
+            len += (size_t)snprintf(to + len, ITEM_LEN - len, "-%llu", (unsigned long long)r->hi);
         return len;
     }
     if (set->flavour != GTID_MARIADB_LIST || r->lo == r->hi)
-        return (size_t)snprintf(to, 128, "%s%u-%u-%llu", comma, s->domain, s->server,
+        return (size_t)snprintf(to, ITEM_LEN, "%s%u-%u-%llu", comma, s->domain, s->server,
                                 (unsigned long long)r->hi);
-    return (size_t)snprintf(to, 128, "%s%u-%u-%llu..%llu", comma, s->domain, s->server,
+    return (size_t)snprintf(to, ITEM_LEN, "%s%u-%u-%llu..%llu", comma, s->domain, s->server,
                             (unsigned long long)r->lo, (unsigned long long)r->hi);
 }
 
 size_t gtid_format(const struct gtid_set *set, char *to, size_t size)
 {
     size_t whole = 0, len = 0, left, item;
-    char text[128];
+    char text[ITEM_LEN];
 
     for (unsigned i = 0; i < set->n; i++)
         whole += gtid_item(set, i, text);

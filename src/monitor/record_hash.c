@@ -44,6 +44,9 @@ static void add_order(uint64_t *h, const struct msg_order *o)
     ADD(h, o->as_is);
     ADD(h, o->probe);
     ADD(h, o->look);
+    add_text(h, o->at);
+    add_text(h, o->from);
+    add_text(h, o->behind);
     add_text(h, o->reach);
 }
 

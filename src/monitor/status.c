@@ -193,7 +193,8 @@ static void why_host(const struct engine *e, int i, struct saying *s)
         if (h->check[c].known && !h->check[c].good)
             buf_addf(&what, ", %s bad", check_names[c]);
     if (*h->extra)
-        buf_addf(&what, ", transactions nobody else has");
+        buf_addf(&what, engine_by_place(e, (int)i) ? ", cannot follow the writer"
+                                                   : ", transactions nobody else has");
     if (h->flapping)
         buf_addf(&what, ", flapping");
     if (h->linked && *h->report.problem)

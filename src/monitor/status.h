@@ -29,7 +29,8 @@ void status_conf_free(struct status_conf *s); /* repeatable */
  * the design: time, health, why (sentences), reigning, passive_why, writer (a host known to be open
  * for writes, or null), active_master_role, move; of a host receiver ("yes", "connecting" or "no")
  * and applier of its source, gate, mysqld, mysqld_why, problem, extra_gtid, flapping, barred (why
- * it is never the writer by itself), semi_sync (an object; null: not known); of a role held (its
+ * it is never the writer by itself), semi_sync (an object; null: not known); cannot_follow
+ * (without GTID: why it cannot follow the writer; absent if nothing is known); of a role held (its
  * agent says so), waiting (what it waits for). */
 char *status_json(const struct engine *e, const struct status_conf *s) MUST_CHECK;
 /* MMM's `show`, byte for byte. */

@@ -153,6 +153,7 @@ static json_t *one_host(struct build *b, int i)
     bool facts = r && r->facts;
     char barred[WHY_LEN];
     json_t *o = json_object();
+    char gtid[GTID_LEN];
 
     put(b, o, "name", host_name(b, i));
     put(b, o, "address", json_string(b->s->address[i]));
@@ -167,13 +168,16 @@ static json_t *one_host(struct build *b, int i)
         facts && *r->source_host ? json_string(receiver[r->receiver]) : json_null());
     put(b, o, "applier", facts && *r->source_host ? json_boolean(r->applier) : json_null());
     put(b, o, "lag_s", lag(h, r));
-    put(b, o, "gtid", *h->report.gtid ? text(h->report.gtid) : json_null());
+    engine_tell_gtid(b->e, i, gtid);
+    put(b, o, "gtid", *gtid ? text(gtid) : json_null());
     put(b, o, "checks", checks(b, i, -1));
     put(b, o, "gate", r ? json_string(gate[r->gate]) : json_null());
     put(b, o, "mysqld", r ? json_string(mysqld[r->mysqld]) : json_null());
     put(b, o, "mysqld_why", text(r && r->mysqld == MYSQLD_DEAD ? r->mysqld_why : ""));
     put(b, o, "problem", text(r ? r->problem : ""));
-    put(b, o, "extra_gtid", text(h->extra));
+    put(b, o, "extra_gtid", text(engine_by_place(b->e, i) ? "" : h->extra));
+    if (engine_by_place(b->e, i) && *h->extra)
+        put(b, o, "cannot_follow", text(h->extra));
     put(b, o, "flapping", json_boolean(h->flapping));
     put(b, o, "barred", text(facts && engine_barred(b->e, i, barred, sizeof barred) ? barred : ""));
     put(b, o, "semi_sync", facts ? semi_sync(b, i, r) : json_null());

@@ -324,7 +324,7 @@ int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct
     const char *const *name = repl_columns[d->mariadb];
     int at = repl_row(r);
     unsigned row = (unsigned)at;
-    const char *io, *lag, *by_gtid;
+    const char *io, *lag, *by_gtid, *state;
 
     repl_status_free(s);
     if (at < 0)
@@ -351,6 +351,9 @@ int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct
     by_gtid = db_named(r, row, name[REPL_GTID]);
     s->using_gtid = dialect_is_on(by_gtid);
     s->gtid_slave_pos = by_gtid && strcasecmp(by_gtid, "Slave_Pos") == 0;
+    state = db_named(r, row, "Replica_SQL_Running_State");
+    s->idle = s->sql_running && state && strstr(state, "has read all relay log");
+    dialect_copy(s->source_uuid, sizeof s->source_uuid, db_named(r, row, "Source_UUID"));
     dialect_own(&s->received, db_named(r, row, name[REPL_RECEIVED]));
     dialect_copy(s->read_file, sizeof s->read_file, db_named(r, row, name[REPL_READ_FILE]));
     dialect_copy(s->exec_file, sizeof s->exec_file, db_named(r, row, name[REPL_EXEC_FILE]));

@@ -49,10 +49,12 @@ struct repl_status {
     int64_t lag_s; /* Seconds_Behind_...; -1: NULL, unknown */
     unsigned io_errno, sql_errno;
     char io_error[256], sql_error[256]; /* "" if none */
-    bool using_gtid;     /* MariaDB: slave_pos or current_pos; MySQL: auto position */
-    bool gtid_slave_pos; /* MariaDB: exactly slave_pos */
-    char *received;      /* owned, never NULL if configured: MariaDB Gtid_IO_Pos
-                            (a position), MySQL Retrieved_Gtid_Set */
+    bool using_gtid;      /* MariaDB: slave_pos or current_pos; MySQL: auto position */
+    bool gtid_slave_pos;  /* MariaDB: exactly slave_pos */
+    char *received;       /* owned, never NULL if configured: MariaDB Gtid_IO_Pos
+                             (a position), MySQL Retrieved_Gtid_Set */
+    char source_uuid[64]; /* MySQL; "" never connected to it */
+    bool idle;            /* MySQL: the applier waits, it has read all that was received */
     char read_file[256], exec_file[256]; /* coordinates in the source's binary log */
     uint64_t read_pos, exec_pos;
     char relay_file[256]; /* where the applier stands in its own relay log */
@@ -158,7 +160,10 @@ struct follow {
     bool tls_verify;
     const char *log_file; /* not NULL: by coordinates, without GTID */
     uint64_t log_pos;
-    int64_t heartbeat_ms; /* the source says something at least this often; 0: 1000 */
+    const char *at, *from; /* without GTID: the place in its log to begin at, if this server has not
+                              come further in it; and the place at which it has to stand for that.
+                              NULL: go on where it stands. JOB_FOLLOW makes log_file of it */
+    int64_t heartbeat_ms;  /* the source says something at least this often; 0: 1000 */
 };
 /* Owned text (caller frees), secrets in it: never shown. NULL: longer than a statement may be. */
 char *dialect_follow_sql(const struct dialect *d, const struct follow *f,

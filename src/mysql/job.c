@@ -53,6 +53,9 @@ static struct job_args job_args_copy(const struct job_args *a)
     struct job_args c = *a;
 
     c.reach = job_text(a->reach && a->reach[0] ? a->reach : NULL);
+    c.look = job_text(a->look && a->look[0] ? a->look : NULL);
+    c.follow.at = job_text(a->follow.at && a->follow.at[0] ? a->follow.at : NULL);
+    c.follow.from = job_text(a->follow.from && a->follow.from[0] ? a->follow.from : NULL);
     c.follow.host = job_text(a->follow.host);
     c.follow.user = job_text(a->follow.user);
     c.follow.password = job_text(a->follow.password);
@@ -67,10 +70,11 @@ static struct job_args job_args_copy(const struct job_args *a)
 
 static void job_args_free(struct job_args *a)
 {
-    const char *const texts[] = {a->reach,           a->follow.host,     a->follow.user,
-                                 a->follow.password, a->follow.tls_ca,   a->follow.tls_cert,
-                                 a->follow.tls_key,  a->follow.log_file, a->tail_user,
-                                 a->tail_password};
+    const char *const texts[] = {
+        a->reach,         a->follow.host,     a->follow.user,    a->follow.password,
+        a->follow.tls_ca, a->follow.tls_cert, a->follow.tls_key, a->follow.log_file,
+        a->tail_user,     a->tail_password,   a->look,           a->follow.at,
+        a->follow.from};
 
     if (a->follow.password)
         explicit_bzero((char *)a->follow.password, strlen(a->follow.password));
@@ -130,6 +134,7 @@ static void job_over(struct job *j, bool ok, enum db_error error, unsigned numbe
         .number = number,
         .text = job_story(j, text, story, sizeof story),
         .facts = j->facts_seen ? &facts : NULL,
+        .own_more = j->looked ? j->own_more : NULL,
         .killed = j->killed,
     };
 
@@ -420,8 +425,9 @@ void job_start(struct job *j, enum job_kind kind, const struct job_args *args, j
     j->kind = kind;
     j->args = job_args_copy(args);
     j->until_ms = clock_boot_ms() + args->limit_ms;
-    j->cancelled = j->facts_seen = j->holds = j->by_gtid = j->salvaging = false;
-    j->heartbeat_unknown = false;
+    j->cancelled = j->facts_seen = j->holds = j->salvaging = false;
+    j->heartbeat_unknown = j->looked = false;
+    j->rows = 0;
     memset(&j->tail, 0, sizeof j->tail);
     j->killed = 0;
     j->why[0] = 0;

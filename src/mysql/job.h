@@ -33,9 +33,13 @@ const char *job_name(enum job_kind kind);
 struct job_args {
     int64_t limit_ms; /* how long the whole job may take, connecting included */
     bool planned;     /* READ_ONLY: let running statements end (1 s at most) before killing */
-    const char
-        *reach; /* STOP_DRAIN, SALVAGE: text of a position (MariaDB) or set (MySQL) that must have
-                   been received and applied before the receiver is stopped; NULL or "": none */
+    /* STOP_DRAIN, SALVAGE: text of a position (MariaDB) or set (MySQL) that must have been received
+     * and applied before the receiver is stopped; NULL or "": none. Without GTID a place in the
+     * source's log: it is applied exactly up to there */
+    const char *reach;
+    /* STOP_DRAIN without GTID: a place in this server's own log; what it has of its own behind it
+     * is looked for. NULL or "": nothing is */
+    const char *look;
     bool as_is; /* STOP_DRAIN: if the applier breaks, stop without what is left, and without
                    `reach` if nothing can be received */
     struct follow follow; /* FOLLOW; SALVAGE: user, password and heartbeat_ms, for putting back */
@@ -51,7 +55,9 @@ struct job_result {
     const char *text;    /* what was done, or why not: a sentence, never with a password */
     const struct server_facts *facts; /* as last seen in this job; NULL: not seen. Yours until
                                          the callback returns */
-    unsigned killed;                  /* READ_ONLY: client connections ended */
+    const char *own_more; /* `look`: from where to where this server has transactions of its own
+                             behind it, or why that can't be told; "" none; NULL: not looked for */
+    unsigned killed;      /* READ_ONLY: client connections ended */
 };
 
 struct job;
@@ -62,6 +68,7 @@ struct job_opts {
     /* Their connections are not killed as clients; NULL: none. replication_user matters: MariaDB's
      * receiver stops for good when it is killed while it sets up its connection. */
     const char *agent_user, *monitor_user, *replication_user;
+    bool gtid_off; /* replicate by file and position although the server has GTID */
     /* The idle connection ended. NULL: nobody cares. */
     void (*on_lost)(struct job *j, const char *text);
     void *owner;

@@ -56,6 +56,8 @@ int job_reached(struct job *j, bool received)
 
     if (!j->args.reach || j->tail.draining)
         return 1;
+    if (job_by_place(j))
+        return job_place_reached(j);
     if (gtid_parse(j->args.reach, flavour, &want, &e) < 0) {
         job_fail(j, 0, "%s", e.msg);
         return -1;
@@ -132,7 +134,14 @@ static void dr_restored(struct job *j, const struct db_result *r)
     (void)r;
     j->salvaging = false;
     j->domains[0] = 0;
+    j->rows = 0;
     job_observe(j, j->drained);
+}
+
+static void dr_seen_stopped(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_place_forget(j, dr_restored);
 }
 
 static const char *dr_heartbeat(const struct job *j, char out[64])
@@ -151,6 +160,10 @@ static void dr_stopped(struct job *j, const struct db_result *r)
     char heartbeat[64], sql[512];
 
     (void)r;
+    if (!j->salvaging && j->rows) {
+        job_observe(j, dr_seen_stopped);
+        return;
+    }
     if (!j->salvaging) {
         job_observe(j, j->drained);
         return;
@@ -181,6 +194,18 @@ static void dr_look_again(struct job *j, const struct db_result *r)
     job_observe(j, dr_wait);
 }
 
+static void dr_pause(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_pause(j, JOB_POLL_MS, dr_look_again);
+}
+
+static void dr_stop_now(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    dr_stop(j);
+}
+
 /* By GTID the server says when it is there; by coordinates it must be asked. */
 static void dr_sleep(struct job *j)
 {
@@ -188,8 +213,12 @@ static void dr_sleep(struct job *j)
     size_t size = 2 * strlen(s->received) + 128;
     char *sql, *quoted;
 
+    if (!s->using_gtid && s->idle) {
+        job_place_rest(j, dr_stop_now, dr_pause);
+        return;
+    }
     if (!s->using_gtid) {
-        job_pause(j, JOB_POLL_MS, dr_look_again);
+        dr_pause(j, NULL);
         return;
     }
     sql = malloc(size);
@@ -303,6 +332,13 @@ static void dr_look(struct job *j, const struct db_result *r)
     reached = job_reached(j, true);
     if (reached < 0)
         return;
+    if (j->args.reach && job_by_place(j)) {
+        if (reached)
+            dr_stop(j);
+        else
+            job_place_reach(j, dr_stop_now);
+        return;
+    }
     if (!reached && s->io == REPL_IO_NO && j->args.as_is) {
         reached = 1;
     } else if (!reached && s->io == REPL_IO_NO) {
@@ -329,6 +365,15 @@ static void dr_look(struct job *j, const struct db_result *r)
 
 /* ---- STOP_DRAIN ---- */
 
+static void sd_end(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    if (j->facts.repl.configured)
+        job_end(j, "replication stopped, everything received is applied");
+    else
+        job_end(j, "there is no replication to stop");
+}
+
 static void sd_drained(struct job *j, const struct db_result *r)
 {
     int reached = job_reached(j, false);
@@ -338,10 +383,10 @@ static void sd_drained(struct job *j, const struct db_result *r)
         return;
     if (!reached)
         job_fail(j, 0, "%s has not been reached: applied %s", j->args.reach, dr_applied(j));
-    else if (j->facts.repl.configured)
-        job_end(j, "replication stopped, everything received is applied");
+    else if (j->args.look)
+        job_place_look(j, sd_end);
     else
-        job_end(j, "there is no replication to stop");
+        sd_end(j, r);
 }
 
 static void dr_start(struct job *j, const struct db_result *r)
@@ -486,6 +531,8 @@ void job_position(struct job *j, void (*positioned)(struct job *j))
 static void fo_drained(struct job *j, const struct db_result *r)
 {
     (void)r;
+    if (job_by_place(j) && !j->args.follow.log_file && !job_place_follow(j))
+        return;
     if (j->dialect->mariadb && !j->args.follow.log_file)
         job_position(j, fo_change);
     else
@@ -497,10 +544,12 @@ static void fo_look(struct job *j, const struct db_result *r)
     const struct repl_status *s = &j->facts.repl;
     const struct follow *f = &j->args.follow;
 
-    if (s->configured && s->io == REPL_IO_YES && s->sql_running && s->using_gtid && !f->log_file &&
-        s->source_port == f->port && strcmp(s->source_host, f->host) == 0 &&
-        (!f->user || strcmp(s->source_user, f->user) == 0))
+    if (s->configured && s->io == REPL_IO_YES && s->sql_running &&
+        (s->using_gtid || job_by_place(j)) && !f->log_file && s->source_port == f->port &&
+        strcmp(s->source_host, f->host) == 0 && (!f->user || strcmp(s->source_user, f->user) == 0))
         job_end(j, "follows %s:%u already", f->host, f->port);
+    else if (job_by_place(j) && s->configured) /* what was received comes again */
+        dr_stop(j);
     else
         dr_look(j, r);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "loop/closer.h"
+#include "gtid/place.h"
 #include "mysql/job.h"
 
 #define JOB_POLL_MS       20
@@ -57,7 +58,7 @@ struct job {
     uint64_t lingering[JOB_KILLS_MAX]; /* killed, still in the list */
 
     /* STOP_DRAIN, FOLLOW */
-    bool by_gtid, salvaging;
+    bool salvaging;
     bool heartbeat_unknown; /* not allowed to ask what was set */
     char domains[384]; /* ", DO_DOMAIN_IDS=..." that are off and have to come back; survives jobs */
     job_step_fn drained, halted;
@@ -79,6 +80,13 @@ struct job {
         int64_t heartbeat_ms;
         bool tls, by_gtid, by_current;
     } tail;
+
+    /* without GTID (job_place.c) */
+    struct place at; /* where its own log, or the relay log, is looked at */
+    unsigned rows;   /* seen there; of the relay log: of a transaction that is not whole */
+    bool looked;     /* own_more is the answer */
+    char own_more[512];
+    job_step_fn rest[2]; /* after the relay log: nothing whole is left; something is */
 };
 
 /* The statement's answer goes to `then`; any failure ends the job. */
@@ -93,6 +101,23 @@ void job_fail(struct job *j, unsigned number, const char *fmt, ...) PRINTF_LIKE(
 /* An SQL error answer ends the job. */
 void job_fail_sql(struct job *j, const struct db_result *r);
 void job_why(struct job *j, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* job_place.c */
+/* Does this server replicate by file and position? */
+bool job_by_place(const struct job *j);
+/* `reach` is not applied yet: the applier goes exactly up to there, then `then`. */
+void job_place_reach(struct job *j, job_step_fn then);
+/* 1: `reach` is applied (or none is asked for), 0: not, -1: it never can be, the job has ended. */
+int job_place_reached(struct job *j);
+/* Is a whole transaction left in the relay log? What is not whole never will be. */
+void job_place_rest(struct job *j, job_step_fn none, job_step_fn some);
+/* After job_place_rest found nothing whole and the applier was stopped: forgets the part there is.
+ */
+void job_place_forget(struct job *j, job_step_fn then);
+/* Looks for transactions of its own behind `look`, then `then`; own_more. */
+void job_place_look(struct job *j, job_step_fn then);
+/* follow.log_file and log_pos; false: the job has ended. */
+bool job_place_follow(struct job *j);
 
 /* First steps. */
 void job_read_only(struct job *j, const struct db_result *r);

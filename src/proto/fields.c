@@ -129,7 +129,8 @@ static const struct field order_fields[] = {
     U64(start_id), SLOTSET(hold), ENUM(follow, follow_words),
     HOST(source),  BOOL(tail),    MS(may_start),
     BOOL(fence),   BOOL(as_is),   BOOL(probe),
-    U64(look),     TEXT(reach),   {0},
+    U64(look),     TEXT(at),      TEXT(from),
+    TEXT(behind),  TEXT(reach),   {0},
 };
 #undef THIS
 
@@ -204,6 +205,12 @@ static const struct field report_fields[] = {
     MS(lag_ms),
     U64(looked),
     TEXT(obstacle),
+    TEXT(own),
+    TEXT(applied),
+    TEXT(turn_from),
+    TEXT(turn_own),
+    TEXT(seen_behind),
+    TEXT(own_more),
     TEXT(problem),
     {0},
 };

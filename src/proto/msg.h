@@ -19,6 +19,7 @@ enum {
     SLOT_LEN = 80,     /* "writer" or "reader/10.77.0.103" */
     IDENTITY_LEN = 56, /* "mon1.3f9ac2d1e5f60718": monitor's name and the random id of its state */
     ADDR_LEN = 64,     /* a numeric address */
+    PLACE_LEN = 144,   /* a place in a binary log, gtid/place.h */
     GTID_LEN = 4096,   /* longer sets are reported as unknown, with the reason in `problem` */
     WHY_LEN = 256,
     PROBLEM_LEN = 512,
@@ -119,6 +120,10 @@ struct msg_order {
     bool probe;    /* ask the network whether somebody still answers before an address is shown */
     uint64_t look; /* look once what stands in the way of a planned move: a number never given
                       before, back in the report's `looked`; 0 nobody asks */
+    /* Without GTID, "" else. With FOLLOW_SOURCE: where in the source's log, and where this server
+     * has to stand for that ("": it goes on where it stands); with FOLLOW_NONE: behind which place
+     * of its own log it is to look for transactions of its own. */
+    char at[PLACE_LEN], from[PLACE_LEN], behind[PLACE_LEN];
     char reach[GTID_LEN]; /* have applied this before writes open; "" nothing in particular */
 };
 
@@ -196,10 +201,16 @@ struct msg_report {
     enum receiver receiver;
     bool applier;
     struct traits traits;
-    int64_t lag_ms;            /* -1 unknown (NULL) */
-    uint64_t looked;           /* the last order's look that was carried out; 0 none */
-    char obstacle[WHY_LEN];    /* what was found then: who would hold up a planned move, or what
-                                  this agent's account may not do; "" nothing */
+    int64_t lag_ms;         /* -1 unknown (NULL) */
+    uint64_t looked;        /* the last order's look that was carried out; 0 none */
+    char obstacle[WHY_LEN]; /* what was found then: who would hold up a planned move, or what
+                               this agent's account may not do; "" nothing */
+    /* A server without GTID (MySQL), "" else: the end of its own binary log, and up to where it has
+     * its source's; as it was when it became the writer; and what of its own it has behind
+     * `seen_behind`: "" nothing. */
+    char own[PLACE_LEN], applied[PLACE_LEN];
+    char turn_from[PLACE_LEN], turn_own[PLACE_LEN];
+    char seen_behind[PLACE_LEN], own_more[WHY_LEN];
     char problem[PROBLEM_LEN]; /* what keeps this agent from doing as ordered, with the next step;
                                   "" nothing */
 };

@@ -173,7 +173,7 @@ static void start(void)
 {
     static struct agent_conf c;
     struct agent_event ev = {.now_ms = NOW - 100000, .kind = AE_START};
-    static const struct agent_durable obeyed = {EPOCH, "mon1.old"};
+    static const struct agent_durable obeyed = {.epoch = EPOCH, .monitor = "mon1.old"};
     static struct agent_record r;
 
     c.self = 1;

@@ -225,13 +225,13 @@ static void roles_in_full(void **state)
 
 static void what_is_not_acted_on_is_said(void **state)
 {
-    static const char *const said[] = {
-        ":6: mysql.replication.gtid: is read, but", ":6: roles.writer.failover.mode: holds for the",
-        ":21: roles.writer.vip.command: is read, but", ":9: http.listen: is read, but"};
+    static const char *const said[] = {":6: roles.writer.failover.mode: holds for the",
+                                       ":20: roles.writer.vip.command: is read, but",
+                                       ":9: http.listen: is read, but"};
     struct conf *c =
         parse("cluster: shop\nkey_file: k\nmonitors: { mon1: { address: 10.0.0.1 } }\n"
               "mysql:\n  monitor: { user: m, password: x }\n  agent: { user: a, password: x }\n"
-              "  replication:\n     gtid: off\n     user: r\n     password: x\n"
+              "  replication:\n     user: r\n     password: x\n"
               "hosts:\n  db1: { address: 10.0.0.11, mode: master }\n"
               "roles:\n  writer:\n    mode: exclusive\n    hosts: [db1]\n    ips: [10.0.0.100/24]\n"
               "    failover:\n     mode: manual\n"

@@ -63,6 +63,27 @@ static void mysql_tags_are_sources_of_their_own(void **state)
     assert_int_equal(gtid_count(&tagged), 3 + 4 + 1 + 1);
 }
 
+static void places_in_binary_logs_are_rows_of_numbers(void **state)
+{
+    struct gtid_set before = set_of(GTID_MYSQL, A "/mysql-bin.000005:900");
+    struct gtid_set after = set_of(GTID_MYSQL, A "/mysql-bin.000006:157");
+    struct gtid_set both = set_of(GTID_MYSQL, A "/mysql-bin.000006:4," B "/x.y.000001:4"), out;
+    struct gtid_set others = set_of(GTID_MYSQL, A "/binlog.000009:900");
+
+    (void)state;
+    assert_text(&before, A "/mysql-bin.000005:900");
+    assert_text(&both, A "/mysql-bin.000006:4," B "/x.y.000001:4");
+    assert_reads(GTID_MYSQL, A "/b.8388607:1099511627775," A ":1-3",
+                 A ":1-3," A "/b.8388607:1099511627775");
+    assert_true(gtid_subset(&before, &after));
+    assert_true(gtid_subset(&before, &both));
+    assert_false(gtid_subset(&after, &both));
+    assert_false(gtid_subset(&before, &others)); /* the log was given another name */
+    assert_int_equal(gtid_subtract(&after, &before, &out), 0);
+    assert_text(&out, A "/mysql-bin.000005:900..mysql-bin.000006:157");
+    assert_reads(GTID_MYSQL, A "/b.000001:4..b.000001:9", A "/b.000001:4..b.000001:9");
+}
+
 static void mariadb_text_is_read_and_written(void **state)
 {
     (void)state;
@@ -84,6 +105,11 @@ static void other_text_is_refused_with_the_place(void **state)
         const char *text;
     } bad[] = {
         {GTID_MYSQL, "x"},
+        {GTID_MYSQL, A "/b.000001"},
+        {GTID_MYSQL, A "/b:4"},
+        {GTID_MYSQL, A "/b.8388608:4"},
+        {GTID_MYSQL, A "/b.000002:4..b.000001:9"},
+        {GTID_MYSQL, A "/b.000001:4..c.000002:9"},
         {GTID_MYSQL, A},
         {GTID_MYSQL, A ":"},
         {GTID_MYSQL, A ":0"},
@@ -320,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mysql_text_is_read_and_written),
         cmocka_unit_test(mysql_tags_are_sources_of_their_own),
+        cmocka_unit_test(places_in_binary_logs_are_rows_of_numbers),
         cmocka_unit_test(mariadb_text_is_read_and_written),
         cmocka_unit_test(other_text_is_refused_with_the_place),
         cmocka_unit_test(differences_name_the_transactions),

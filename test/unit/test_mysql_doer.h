@@ -5,6 +5,7 @@
 
 #include "test_mysql_server.h"
 
+#include "gtid/place.h"
 #include "mysql/job.h"
 
 /* The owner of a job runner: remembers the last answer. */
@@ -24,6 +25,11 @@ struct doer {
     bool logs; /* log_bin, log_slave_updates */
     uint64_t filters;
     char gtid[256], slave_pos[256], received[256];
+    char own[PLACE_TEXT_MAX], applied[PLACE_TEXT_MAX];
+    bool idle;
+    unsigned sql_errno;
+    uint64_t read_pos, exec_pos;
+    char own_more[512]; /* "?": not looked for */
 };
 
 static inline void doer_on_done(struct job *j, const struct job_result *r)
@@ -38,8 +44,11 @@ static inline void doer_on_done(struct job *j, const struct job_result *r)
     d->killed = r->killed;
     snprintf(d->text, sizeof d->text, "%s", r->text);
     d->facts = f != NULL;
+    snprintf(d->own_more, sizeof d->own_more, "%s", r->own_more ? r->own_more : "?");
     if (!f)
         return;
+    place_write(d->own, f->server_uuid, f->binlog_file, f->binlog_pos);
+    place_write(d->applied, f->repl.source_uuid, f->repl.exec_file, f->repl.exec_pos);
     d->read_only = f->read_only;
     d->pid = f->pid;
     d->semi_sync = f->semi_sync;
@@ -47,6 +56,10 @@ static inline void doer_on_done(struct job *j, const struct job_result *r)
     d->filters = f->filters | f->repl.filters;
     d->configured = f->repl.configured;
     d->io = f->repl.io;
+    d->idle = f->repl.idle;
+    d->sql_errno = f->repl.sql_errno;
+    d->read_pos = f->repl.read_pos;
+    d->exec_pos = f->repl.exec_pos;
     d->sql_running = f->repl.sql_running;
     d->using_gtid = f->repl.using_gtid;
     d->source_port = f->repl.source_port;
@@ -161,6 +174,31 @@ static inline unsigned client_do(struct client *c, const char *sql)
 static inline void client_close(struct client *c)
 {
     mysql_close(c->my);
+}
+
+/* The source dies while it sends a transaction: part of it is in the replica's relay log, and was
+ * begun. Both have shop.big (id, text LONGTEXT), and the replica follows. */
+static inline void source_dies_halfway(struct server *source, struct doer *replica)
+{
+    server_do(source, "INSERT INTO shop.big SELECT NULL, REPEAT('x', 1000000)"
+                      " FROM information_schema.columns LIMIT 150");
+    usleep(5 * 1000);
+    server_kill(source);
+    do
+        assert_done(replica, JOB_OBSERVE, NO_ARGS);
+    while (!replica->idle || replica->read_pos == replica->exec_pos);
+}
+
+static inline void assert_drains_at_once(struct doer *replica)
+{
+    uint64_t began = uv_hrtime();
+
+    for (int again = 0; again < 2; again++) {
+        assert_done(replica, JOB_STOP_DRAIN, NO_ARGS);
+        assert_true(replica->io == REPL_IO_NO && !replica->sql_running);
+        assert_int_equal(replica->sql_errno, 0);
+    }
+    assert_true((uv_hrtime() - began) / 1000000 < 5000);
 }
 
 static inline struct job_args follow(const struct server *s)

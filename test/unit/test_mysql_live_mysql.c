@@ -192,7 +192,7 @@ static void prepare(struct server *s, unsigned id)
     server_start_mysql(s, id, getenv("HAMM_MYSQL_ROOT"));
     server_do(s, "SET GLOBAL super_read_only=0");
     server_do(s, "CREATE USER agent IDENTIFIED BY 'agent-secret'");
-    server_do(s, "GRANT REPLICATION CLIENT, PROCESS, RELOAD ON *.* TO agent");
+    server_do(s, "GRANT REPLICATION CLIENT, REPLICATION SLAVE, PROCESS, RELOAD ON *.* TO agent");
     server_do(s, "GRANT CONNECTION_ADMIN, SYSTEM_USER, SYSTEM_VARIABLES_ADMIN,"
                  " REPLICATION_SLAVE_ADMIN ON *.* TO agent");
     server_do(s, "GRANT SELECT ON performance_schema.* TO agent");

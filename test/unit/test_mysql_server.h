@@ -314,7 +314,7 @@ static inline void mysqld_common(struct mysqld_args *a, const struct server *s, 
     mysqld_arg(a, "--innodb-buffer-pool-size=32M");
 }
 
-static inline void server_run_mysql(struct server *s, const char *root)
+static inline void server_run_mysql_as(struct server *s, const char *root, bool gtid)
 {
     static struct mysqld_args a;
 
@@ -325,8 +325,8 @@ static inline void server_run_mysql(struct server *s, const char *root)
     mysqld_arg(&a, "--pid-file=%s/pid", s->dir);
     mysqld_arg(&a, "--server-id=%u", s->id);
     mysqld_arg(&a, "--log-bin=bin");
-    mysqld_arg(&a, "--gtid-mode=ON");
-    mysqld_arg(&a, "--enforce-gtid-consistency=ON");
+    mysqld_arg(&a, "--gtid-mode=%s", gtid ? "ON" : "OFF");
+    mysqld_arg(&a, "--enforce-gtid-consistency=%s", gtid ? "ON" : "OFF");
     mysqld_arg(&a, "--skip-replica-start");
     mysqld_arg(&a, "--ssl-cert=%s/cert.pem", s->dir);
     mysqld_arg(&a, "--ssl-key=%s/key.pem", s->dir);
@@ -334,7 +334,12 @@ static inline void server_run_mysql(struct server *s, const char *root)
     server_wait(s);
 }
 
-static inline void server_start_mysql(struct server *s, unsigned id, const char *root)
+static inline void server_run_mysql(struct server *s, const char *root)
+{
+    server_run_mysql_as(s, root, true);
+}
+
+static inline void server_start_mysql_as(struct server *s, unsigned id, const char *root, bool gtid)
 {
     static struct mysqld_args a;
 
@@ -343,7 +348,12 @@ static inline void server_start_mysql(struct server *s, unsigned id, const char 
     mysqld_arg(&a, "--initialize-insecure");
     assert_int_equal(process_wait(process_start(s->log, a.argv)), 0);
     server_certificate(s);
-    server_run_mysql(s, root);
+    server_run_mysql_as(s, root, gtid);
+}
+
+static inline void server_start_mysql(struct server *s, unsigned id, const char *root)
+{
+    server_start_mysql_as(s, id, root, true);
 }
 
 static inline void server_kill(struct server *s)

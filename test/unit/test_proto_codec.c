@@ -100,6 +100,9 @@ static void order(void **state)
     msg.order.may_start = MSG_MS_MAX;
     msg.order.look = UINT64_MAX;
     msg.order.tail = msg.order.fence = msg.order.as_is = msg.order.probe = true;
+    FILL(msg.order.at);
+    FILL(msg.order.from);
+    FILL(msg.order.behind);
     FILL(msg.order.reach);
     there_and_back(&full);
 }
@@ -163,6 +166,12 @@ static void report(void **state)
     FILL(r->source_host);
     r->looked = UINT64_MAX;
     FILL(r->obstacle);
+    FILL(r->own);
+    FILL(r->applied);
+    FILL(r->turn_from);
+    FILL(r->turn_own);
+    FILL(r->seen_behind);
+    FILL(r->own_more);
     FILL(r->problem);
     there_and_back(&full);
 }
@@ -211,10 +220,10 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_hello), 160);
     assert_int_equal(sizeof(struct msg_beat), 64);
     assert_int_equal(sizeof(struct msg_refusal), 64);
-    assert_int_equal(sizeof(struct msg_order), 4224);
+    assert_int_equal(sizeof(struct msg_order), 4656);
     assert_int_equal(sizeof(struct msg_grant), 2136);
     assert_int_equal(sizeof(struct msg_lease), 1568);
-    assert_int_equal(sizeof(struct msg_report), 9248);
+    assert_int_equal(sizeof(struct msg_report), 10224);
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
     assert_int_equal(sizeof(struct msg_command), 4112);
@@ -247,7 +256,8 @@ static void refused(const char *text, const char *sentence)
 #define ORDER(follow, source)                                                                      \
     "{\"t\":\"order\",\"epoch\":1,\"monitor\":\"m\",\"serial\":1,\"start_id\":1,\"hold\":[],"      \
     "\"follow\":" follow ",\"source\":" source ",\"tail\":false,\"may_start\":0,\"fence\":false,"  \
-    "\"as_is\":false,\"probe\":false,\"look\":0,\"reach\":\"\"}"
+    "\"as_is\":false,\"probe\":false,\"look\":0,\"at\":\"\",\"from\":\"\",\"behind\":\"\","        \
+    "\"reach\":\"\"}"
 #define SLOT(name) "{\"slot\":\"" name "\",\"serial\":1,\"electorate\":1}"
 
 static void what_is_wrong_is_named(void **state)

@@ -262,8 +262,8 @@ static void next_step(char *to, size_t size, const struct page *p, const json_t 
         snprintf(to, size, "hamm ctl set-online %s", name);
     else if (*str(host, "cannot_follow"))
         snprintf(to, size,
-                 "when the old writer is back it may catch up by itself; else set %s up anew as a "
-                 "copy of the writer",
+                 "without GTID nobody can say where it is in the writer's binary log: set %s up "
+                 "anew as a copy of the writer",
                  name);
     else if (*str(host, "extra_gtid"))
         snprintf(to, size,

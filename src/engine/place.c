@@ -14,8 +14,8 @@
  *  - from turn_own, if it stands exactly at turn_from; or
  *  - from where it stands, if its source is the writer already: its place is one in that very log.
  * Anybody else is told why not. Who stands before turn_from in the same log is not lost while the
- * server that wrote it answers: he applies exactly up to turn_from first (START ... UNTIL), however
- * far that log has gone on since.
+ * server that wrote it answers and writes the same file: he applies exactly up to turn_from first
+ * (START ... UNTIL), however far that file has gone on since. After a crash it is another file.
  *
  *  - In a planned move the old writer's last place is what everybody is told to reach, before the
  *    new one opens and for half a second it is waited for: afterwards the old one follows the new,
@@ -122,13 +122,22 @@ static const char *place_stands(const struct engine *e, int h, int w)
     return place_of_in(e, h, w)[0] ? r->seen_behind : r->gtid;
 }
 
+/* UNTIL is sure only if something follows in the same file: by the name of the next one a parallel
+ * applier is not stopped in time (9.7), and a crash ends a file without an event. */
+static bool place_same_file(const char *a, const char *b)
+{
+    const char *colon = strrchr(a, ':');
+
+    return colon && strncmp(a, b, (size_t)(colon - a) + 1) == 0;
+}
+
 bool place_waits(const struct engine *e, int h, int w)
 {
     const struct msg_report *r = &e->host[h].report, *writer = &e->host[w].report;
     int s = r->source;
 
     return s >= 0 && s != w && host_live(e, s) && e->host[s].report.mysqld == MYSQLD_UP &&
-           e->host[s].report.facts && place_same_server(e->host[s].report.own, r->applied) &&
+           e->host[s].report.facts && place_same_file(e->host[s].report.own, writer->turn_from) &&
            !place_same_server(r->gtid, r->own) && place_before(r->applied, writer->turn_from);
 }
 

@@ -226,7 +226,7 @@ static void roles_in_full(void **state)
 static void what_is_not_acted_on_is_said(void **state)
 {
     static const char *const said[] = {":6: roles.writer.failover.mode: holds for the",
-                                       ":20: roles.writer.vip.command: is read, but",
+                                       ":21: roles.writer.vip.command: is read, but",
                                        ":9: http.listen: is read, but"};
     struct conf *c =
         parse("cluster: shop\nkey_file: k\nmonitors: { mon1: { address: 10.0.0.1 } }\n"

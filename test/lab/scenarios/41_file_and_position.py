@@ -46,6 +46,7 @@ def run(lab, variant):
     lab.wait_writer('db2')
     client = lab.client()
     client.wait_acked(50, server='db2')
+    client.stop()
     if variant == 'story':
         lab.wait_until(lambda: three.follows('db2'), 10, 'db3 follows db2', lab.status_text)
         lab.wait_online('db2', 'db3')
@@ -64,11 +65,13 @@ def run(lab, variant):
         lab.sleep(2)
         lab.check(lab.state('db3') == 'REPLICATION_FAIL', f'db3 is {lab.state("db3")}')
         lab.check(not three.follows('db2'), 'db3 follows from a place that is not known')
-        client.wait_acked()
-        client.stop()
+        lab.assert_nothing_lost(client, 'db1')
         return f'db3 out, told; db2 took over at {noted[0]}:{noted[1]}'
     lab.wait_online('db1', 'db2', 'db3')
     same_rows(lab, 'db1', 'db2', 'db3')
+    lab.assert_nothing_lost(client, 'db1')
+    client = lab.client()
+    client.wait_acked(50, server='db2')
     lab.must_ctl('move-role', 'writer', 'db1')
     lab.wait_writer('db1')
     client.wait_acked(30, server='db1')

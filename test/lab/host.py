@@ -155,12 +155,18 @@ class Host:
         self.sql(self.flavour.read_only_on)
 
     def change_here(self, *statements):
-        """As an administrator on this server alone: not in its binary log, whatever read_only."""
-        connection = server.connect(self.socket, 5)
-        with connection, connection.cursor() as cursor:
-            for s in (*self.flavour.root_may_write, 'SET sql_log_bin = 0', *statements,
-                      *self.flavour.root_may_not):
-                cursor.execute(s)
+        """As an administrator on this server alone: not in its binary log, whatever read_only.
+        Its agent is stopped meanwhile: where super_read_only has to be off for it, that would be
+        put right at once, and the administrator's connection ended."""
+        self.agent.stop()
+        try:
+            connection = server.connect(self.socket, 5)
+            with connection, connection.cursor() as cursor:
+                for s in (*self.flavour.root_may_write, 'SET sql_log_bin = 0', *statements,
+                          *self.flavour.root_may_not):
+                    cursor.execute(s)
+        finally:
+            self.agent.cont()
 
     def make_anew(self, source):
         """What an operator does with a server that has transactions of its own: with the agent

@@ -29,6 +29,8 @@ static hostset agentd_partners(const struct agentd *d)
     for (unsigned i = 0; i < c->slots; i++)
         if (d->agent.slot[i].hold != HOLD_NONE)
             hosts |= c->slot[i].candidates;
+    if (d->fetch.on)
+        hosts |= (hostset)1 << d->fetch.host;
     return hosts & ~((hostset)1 << d->self);
 }
 
@@ -179,6 +181,8 @@ static void agentd_on_tick(uv_timer_t *t)
     agentd_asks_tick(d);
     agentd_addresses_tick(d);
     agentd_keep_tick(d);
+    agentd_serve_tick(d);
+    agentd_fetch_tick(d);
 }
 
 static void agentd_on_clock_set(struct jump_notice *n)
@@ -284,6 +288,9 @@ void agentd_stop(struct agentd *d, int exit_code)
     (void)notify_send("STOPPING=1"); /* nobody may be listening */
     agentd_server_stop(d);
     agentd_jobs_stop(d);
+    agentd_tail_stop(d);
+    agentd_serve_stop(d);
+    agentd_fetch_end(d);
     agentd_links_stop(d);
     agentd_asks_stop(d);
     agentd_addresses_stop(d);

@@ -121,7 +121,7 @@ struct agentd_lane {
     bool open;
     int64_t kept_ms; /* when it was last seen to work */
 };
-enum job_state { JOBS_IDLE, JOBS_WAIT, JOBS_RUN, JOBS_LOOK, JOBS_STATE_N };
+enum job_state { JOBS_IDLE, JOBS_FETCH, JOBS_WAIT, JOBS_RUN, JOBS_LOOK, JOBS_STATE_N };
 enum { LANE_WORK, LANE_FENCE, LANE_N };
 struct agentd_jobs {
     struct agentd_lane lane[LANE_N];
@@ -134,6 +134,43 @@ struct agentd_jobs {
     char done_text[PROBLEM_LEN], own_more[WHY_LEN];
     bool looked; /* own_more is an answer */
     struct log_limit limit[JOB_N];
+};
+
+/* The server's binary log, as the server said while it lived. */
+struct tail_place {
+    int64_t pid; /* 0 unknown */
+    bool mysql_flavour;
+    uint64_t server_id;
+    char version[64], server_uuid[64];
+    char index[512]; /* @@log_bin_index; "" none */
+};
+struct tail_read;
+struct agentd_tail {
+    struct tail_place asked, place; /* place: kept with the record */
+    struct tail_read *read;         /* waited for; NULL none */
+};
+
+/* What is handed over of it, to whom; id 0: nothing. */
+struct agentd_serve {
+    uint64_t id;
+    int host, fd;
+    bool busy; /* a thread is at work */
+    int64_t size, used_ms;
+    char path[512], reach[GTID_LEN];
+};
+
+/* What is fetched from another host's. */
+struct source;
+struct agentd_fetch {
+    bool on, writing;
+    int host, fd;
+    uint64_t id, server_id;
+    int64_t offset, size, until_ms, asked_ms; /* asked_ms: 0 not asked for this piece */
+    long piece_len;
+    char version[64], server_uuid[64], password[33], reach[GTID_LEN];
+    struct source *source; /* serves it to our own server */
+    uv_fs_t write;
+    unsigned char piece[CHUNK_BYTES];
 };
 
 struct agentd_keep {
@@ -181,6 +218,9 @@ struct agentd {
     struct agentd_server server;
     struct agentd_jobs jobs;
     struct agentd_keep keep;
+    struct agentd_tail tail;
+    struct agentd_serve serve;
+    struct agentd_fetch fetch;
 
     struct msg in, out; /* too big for the stack */
     char frame[MSG_FRAME_MAX];
@@ -247,6 +287,25 @@ void agentd_jobs_stop(struct agentd *d);
 void agentd_jobs_keep(struct agentd *d);
 void agentd_job(struct agentd *d, const struct agent_action *a);
 void agentd_job_cancel(struct agentd *d);
+/* What the running job needed is here; why: NULL, or why not. */
+void agentd_job_fetched(struct agentd *d, const char *why);
+
+/* tail.c */
+void agentd_tail_seen(struct agentd *d, const struct mydb_facts *f);
+void agentd_tail_alive(struct agentd *d, pid_t pid); /* what was seen is of this process */
+void agentd_tail(struct agentd *d, const struct agent_action *a);
+void agentd_tail_stop(struct agentd *d);
+
+/* serve.c: answered with MSG_CHUNK on that link */
+void agentd_serve(struct agentd *d, int host, int link, const struct msg_slice *q);
+void agentd_serve_tick(struct agentd *d);
+void agentd_serve_stop(struct agentd *d);
+
+/* fetch.c: agentd_job_fetched follows; then what was fetched is served until agentd_fetch_end */
+void agentd_fetch(struct agentd *d, int host, int64_t limit_ms);
+void agentd_fetch_chunk(struct agentd *d, int host, const struct msg_chunk *c);
+void agentd_fetch_tick(struct agentd *d);
+void agentd_fetch_end(struct agentd *d); /* repeatable */
 
 /* keep.c */
 int agentd_keep_start(struct agentd *d, struct err *e) MUST_CHECK;

@@ -92,8 +92,10 @@ static void ask_on_frame(struct peer *p, void *owner, const void *data, size_t l
     } else if (d->in.kind == MSG_PROMISE) {
         ev.peer.promise = &d->in.promise;
         agentd_feed(d, &ev);
+    } else if (d->in.kind == MSG_CHUNK) {
+        agentd_fetch_chunk(d, k->host, &d->in.chunk);
     } else {
-        peer_close(p, "an agent that was asked answers with promises and nothing else");
+        peer_close(p, "an agent that was asked answers with promises or a dead server's tail");
     }
 }
 

@@ -4,10 +4,13 @@
  * full server is in the way of the fence. After a job that went well the server is asked once more,
  * on the same connection: what it says then is from after the job.
  *
+ *   IDLE -> FETCH -> RUN (only to salvage: fetch.c)
  *   IDLE -> RUN -> LOOK -> IDLE        the connection is just being looked after: IDLE -> WAIT ->
  * RUN
  */
 #include "agent/agentd.h"
+
+#include "mysql/source.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,12 +27,14 @@ static const struct {
     [JOB_WRITABLE] = {"opening the server for writes", MYDB_WRITABLE, LANE_WORK},
     [JOB_FOLLOW] = {"following another server", MYDB_FOLLOW, LANE_WORK},
     [JOB_LOOK] = {"looking what is in the way of a move", MYDB_LOOK, LANE_WORK},
+    [JOB_SALVAGE] = {"fetching from a dead server's binary log", MYDB_SALVAGE, LANE_WORK},
 };
 
 static void jobs_move(struct agentd_jobs *j, enum job_state to)
 {
     static const unsigned allowed[JOBS_STATE_N] = {
-        [JOBS_IDLE] = 1u << JOBS_WAIT | 1u << JOBS_RUN,
+        [JOBS_IDLE] = 1u << JOBS_FETCH | 1u << JOBS_WAIT | 1u << JOBS_RUN,
+        [JOBS_FETCH] = 1u << JOBS_WAIT | 1u << JOBS_RUN | 1u << JOBS_IDLE,
         [JOBS_WAIT] = 1u << JOBS_RUN | 1u << JOBS_IDLE,
         [JOBS_RUN] = 1u << JOBS_LOOK | 1u << JOBS_IDLE,
         [JOBS_LOOK] = 1u << JOBS_IDLE,
@@ -48,6 +53,8 @@ static void jobs_over(struct agentd *d, bool ok, const char *text, const struct 
     unsigned held;
 
     jobs_move(j, JOBS_IDLE);
+    if (j->job == JOB_SALVAGE)
+        agentd_fetch_end(d);
     (void)snprintf(why, sizeof why, "%s: %.400s", jobs_of[j->job].name, *text ? text : "nothing");
     if (ok)
         log_info(&d->log, "%s", why);
@@ -124,7 +131,7 @@ static int jobs_ask(struct agentd *d, const struct agent_action *a, struct err *
             return e->code;
         j->ask.reach = j->reach;
     }
-    if (a->job == JOB_FOLLOW) {
+    if (a->job == JOB_FOLLOW || a->job == JOB_SALVAGE) {
         CHECK(a->source >= 0 && a->source < (int)d->conf->n_hosts);
         j->ask.source = &d->conf->hosts[a->source];
         j->ask.at = a->at;
@@ -138,10 +145,6 @@ void agentd_job(struct agentd *d, const struct agent_action *a)
     struct agentd_jobs *j = &d->jobs;
     struct err e = {0};
 
-    if (a->job == JOB_SALVAGE) {
-        agentd_feed_no_job(d, a->job, "this version cannot fetch from a dead server");
-        return;
-    }
     CHECK(j->state == JOBS_IDLE && a->job > JOB_NONE && a->job < JOB_N);
     j->job = a->job;
     j->cancelled = j->looked = false;
@@ -149,11 +152,39 @@ void agentd_job(struct agentd *d, const struct agent_action *a)
     if (jobs_ask(d, a, &e) < 0) {
         log_warn(&d->log, "%s: %s", jobs_of[a->job].name, e.msg);
         agentd_feed_no_job(d, a->job, e.msg);
+    } else if (a->job == JOB_SALVAGE) {
+        jobs_move(j, JOBS_FETCH);
+        agentd_fetch(d, a->source, a->limit_ms);
     } else if (mydb_busy(j->by->db)) {
         jobs_move(j, JOBS_WAIT);
     } else {
         jobs_run(d);
     }
+}
+
+void agentd_job_fetched(struct agentd *d, const char *why)
+{
+    struct agentd_jobs *j = &d->jobs;
+    const struct agentd_fetch *f = &d->fetch;
+    unsigned held;
+
+    CHECK(j->state == JOBS_FETCH);
+    if (why) {
+        jobs_move(j, JOBS_IDLE);
+        if (log_allowed(&j->limit[j->job], clock_boot_ms(), &held))
+            log_warn(&d->log, "%s: %s", jobs_of[j->job].name, why);
+        agentd_feed_no_job(d, j->job, why);
+        return;
+    }
+    (void)snprintf(j->reach, sizeof j->reach, "%s", f->reach);
+    j->ask.reach = j->reach;
+    j->ask.port = source_port(f->source);
+    j->ask.user = "hamm-tail";
+    j->ask.password = f->password;
+    if (mydb_busy(j->by->db))
+        jobs_move(j, JOBS_WAIT);
+    else
+        jobs_run(d);
 }
 
 void agentd_job_cancel(struct agentd *d)
@@ -163,7 +194,8 @@ void agentd_job_cancel(struct agentd *d)
     if (j->state == JOBS_IDLE)
         return; /* its end is already on its way to the rules */
     j->cancelled = true;
-    if (j->state == JOBS_WAIT) {
+    if (j->state == JOBS_WAIT || j->state == JOBS_FETCH) {
+        agentd_fetch_end(d);
         jobs_move(j, JOBS_IDLE);
         agentd_feed_no_job(d, j->job, "cancelled");
     } else {

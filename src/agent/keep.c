@@ -42,15 +42,16 @@ static int keep_open_journal(struct agentd *d, struct err *e)
     return 0;
 }
 
-/* Stands before the record: if the clocks jumped since, this machine was paused while nobody
+/* Stands before the record. The clocks: if they jumped since, this machine was paused while nobody
  * looked, and the leases in it are not what they seem. */
-struct keep_clocks {
+struct keep_head {
     int64_t wall_ms, boot_ms;
+    struct tail_place place;
 };
 
-_Static_assert(RECORD_MAX >= AGENTD_RECORD_MAX + sizeof(struct keep_clocks), "room for both");
+_Static_assert(RECORD_MAX >= AGENTD_RECORD_MAX + sizeof(struct keep_head), "room for both");
 
-static bool keep_jumped(struct agentd *d, const struct keep_clocks *then)
+static bool keep_jumped(struct agentd *d, const struct keep_head *then)
 {
     int64_t ms = jump_between(then->wall_ms, then->boot_ms, clock_wall_ms(), clock_boot_ms());
 
@@ -65,7 +66,7 @@ static bool keep_jumped(struct agentd *d, const struct keep_clocks *then)
 static void keep_read_record(struct agentd *d)
 {
     unsigned char data[RECORD_MAX];
-    struct keep_clocks then;
+    struct keep_head then;
     size_t len = 0;
     int rc;
 
@@ -78,6 +79,8 @@ static void keep_read_record(struct agentd *d)
             log_warn(&d->log, "record %s: not of this version: counts for nothing",
                      d->keep.record.path);
         memcpy(&then, data, sizeof then);
+        if (rc == 0 && memchr(then.place.index, '\0', sizeof then.place.index))
+            d->tail.place = then.place;
         d->keep.record_found = rc == 0 && !keep_jumped(d, &then);
         break;
     case RECORD_DAMAGED:
@@ -152,13 +155,17 @@ void agentd_persist(struct agentd *d)
 void agentd_record(struct agentd *d)
 {
     unsigned char data[RECORD_MAX];
-    struct keep_clocks now = {clock_wall_ms(), clock_boot_ms()};
+    struct keep_head now;
     struct agent_record r;
     struct err e = {0};
     unsigned held;
     size_t len;
 
     agent_record_of(&d->agent, &r);
+    memset(&now, 0, sizeof now);
+    now.wall_ms = clock_wall_ms();
+    now.boot_ms = clock_boot_ms();
+    now.place = d->tail.place;
     memcpy(data, &now, sizeof now);
     len = sizeof now + agentd_record_encode(&r, &d->setup.names, data + sizeof now);
     d->keep.record_again = record_write(&d->keep.record, data, len, &e) < 0;

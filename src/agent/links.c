@@ -145,8 +145,12 @@ static void link_peer(struct agentd_link *l, const struct msg *m)
 {
     struct agent_event ev = {.kind = AE_ASK, .peer = {.host = l->host, .ask = &m->ask}};
 
+    if (m->kind == MSG_SLICE) {
+        agentd_serve(l->d, l->host, l->number, &m->slice);
+        return;
+    }
     if (m->kind != MSG_ASK) {
-        link_refuse(l, "an agent that connects asks for promises and nothing else");
+        link_refuse(l, "an agent that connects asks for promises or a dead server's tail");
         return;
     }
     l->d->links.asked_by[l->host] = l->number;

@@ -148,6 +148,10 @@ static void mydb_facts(const struct server_facts *f, struct mydb_facts *to)
         .read_only = f->read_only && (f->mariadb || f->super_read_only),
         .pid = f->pid,
         .pid_file = f->pid_file,
+        .version = f->version,
+        .server_uuid = f->server_uuid,
+        .server_id = f->server_id,
+        .log_bin_index = f->log_bin_index,
         .gtid_state = f->gtid_state ? f->gtid_state : "",
         .gtid_slave_pos = f->gtid_slave_pos ? f->gtid_slave_pos : "",
         .own_uuid = "",
@@ -232,6 +236,7 @@ static void mydb_start(struct mydb *m, enum mydb_way by)
         [MYDB_OBSERVE] = JOB_OBSERVE,  [MYDB_READ_ONLY] = JOB_READ_ONLY,
         [MYDB_DRAIN] = JOB_STOP_DRAIN, [MYDB_WRITABLE] = JOB_WRITABLE,
         [MYDB_FOLLOW] = JOB_FOLLOW,    [MYDB_LOOK] = JOB_LOOK,
+        [MYDB_SALVAGE] = JOB_SALVAGE,
     };
     struct job_args args = {.limit_ms = m->ask.limit_ms,
                             .planned = m->ask.planned,
@@ -239,8 +244,11 @@ static void mydb_start(struct mydb *m, enum mydb_way by)
                             .look = m->look,
                             .as_is = m->ask.as_is};
 
-    if (m->ask.task == MYDB_FOLLOW)
+    if (m->ask.task == MYDB_FOLLOW || m->ask.task == MYDB_SALVAGE)
         mydb_follow(m, &args.follow);
+    args.tail_port = m->ask.port;
+    args.tail_user = m->ask.user;
+    args.tail_password = m->ask.password;
     m->by = by;
     job_start(m->way[by], kind[m->ask.task], &args, mydb_on_done);
 }

@@ -19,6 +19,7 @@ enum mydb_task {
     MYDB_WRITABLE,
     MYDB_FOLLOW,
     MYDB_LOOK, /* the answer's text: what would hold up a planned move; "" nothing */
+    MYDB_SALVAGE,
     MYDB_TASK_N
 };
 
@@ -39,6 +40,9 @@ struct mydb_facts {
     bool read_only; /* nobody may write; on MySQL super_read_only too */
     pid_t pid;      /* 0: not known */
     const char *pid_file;
+    const char *version, *server_uuid; /* server_uuid: MySQL; else "" */
+    uint64_t server_id;
+    const char *log_bin_index;  /* "" it logs nothing */
     const char *gtid_state;     /* @@gtid_binlog_state or @@gtid_executed */
     const char *gtid_slave_pos; /* MariaDB; else "" */
     const char *own_uuid, *own_file, *source_uuid, *exec_file; /* without GTID; else "" */
@@ -63,12 +67,14 @@ struct mydb_facts {
 struct mydb_ask {
     enum mydb_task task;
     int64_t limit_ms;
-    bool planned;                   /* READ_ONLY */
-    const char *reach;              /* DRAIN: a position (MariaDB) or a set (MySQL); "" none */
-    const char *look;               /* DRAIN: a place in the own log; "" not */
-    const char *at, *from;          /* FOLLOW: places, "" none */
-    bool as_is;                     /* DRAIN: what can't be applied is given up */
-    const struct conf_host *source; /* FOLLOW */
+    bool planned;          /* READ_ONLY */
+    const char *reach;     /* DRAIN, SALVAGE: a position (MariaDB) or a set (MySQL); "" none */
+    const char *look;      /* DRAIN: a place in the own log; "" not */
+    const char *at, *from; /* FOLLOW: places, "" none */
+    bool as_is;            /* DRAIN: what can't be applied is given up */
+    const struct conf_host *source; /* FOLLOW; SALVAGE: whose account settings are put back with */
+    unsigned port;                  /* SALVAGE: of the source on 127.0.0.1; its account: */
+    const char *user, *password;    /* valid until it is done */
 };
 
 /* Everything in it lives until the callback returns. */

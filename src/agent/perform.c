@@ -77,11 +77,6 @@ static void perform_hide(struct agentd *d, const struct agent_action *a)
     agentd_hide(d, a->slot, a->until_ms);
 }
 
-static void perform_tail(struct agentd *d, const struct agent_action *a)
-{
-    log_note(&d->log, "the server died as the writer, at %lld ms", (long long)a->died);
-}
-
 static void perform_job_cancel(struct agentd *d, const struct agent_action *a)
 {
     (void)a;
@@ -106,7 +101,7 @@ static const perform_fn perform[] = {
     [AA_PROMISE] = perform_promise,  [AA_GATE] = perform_gate,
     [AA_PROBE] = perform_probe,      [AA_SHOW] = perform_show,
     [AA_HIDE] = perform_hide,        [AA_JOB] = agentd_job,
-    [AA_TAIL] = perform_tail,        [AA_JOB_CANCEL] = perform_job_cancel,
+    [AA_TAIL] = agentd_tail,         [AA_JOB_CANCEL] = perform_job_cancel,
     [AA_KILL_MYSQLD] = perform_kill, [AA_SAY] = perform_say,
 };
 _Static_assert(ARRAY_LEN(perform) == AA_SAY + 1, "a row for every action");

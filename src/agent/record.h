@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_MAX      (16 * 1024 + 64) /* bytes of content */
-#define RECORD_BOOT_LEN 36               /* /proc/sys/kernel/random/boot_id */
+#define RECORD_MAX      (17 * 1024) /* bytes of content */
+#define RECORD_BOOT_LEN 36          /* /proc/sys/kernel/random/boot_id */
 
 enum record_found {
     RECORD_NONE,       /* never written */

@@ -278,6 +278,7 @@ static void server_is_up(struct agentd *d, pid_t pid)
     }
     s->fresh = false;
     s->gone = 0;
+    agentd_tail_alive(d, pid);
     s->pause_ms = RETRY_LEAST_MS;
     s->limit = (struct log_limit){0};
     server_pause(d, OBSERVE_MS);
@@ -301,6 +302,7 @@ static void server_answered(struct agentd *d, const struct mydb_facts *f)
         return;
     }
     agentd_facts_of(d->conf, f, &s->facts, s->problem);
+    agentd_tail_seen(d, f);
     if (s->problem[0] && log_allowed(&s->problem_limit, clock_boot_ms(), &held))
         log_warn(&d->log, "%s", s->problem);
     if (pid)

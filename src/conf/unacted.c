@@ -5,11 +5,8 @@
 
 #include <string.h>
 
-#define IN_A_ROLE "holds for the whole cluster and has no effect in a role; write it under failover"
-#define OF_WRITER "holds for the active master role only and has no effect in this one"
-#define NOT_ASKED                                                                                  \
-    "is read, but this version doesn't ask it: the next writer gets whatever can still be "        \
-    "reached, and what can't is told"
+#define IN_A_ROLE   "holds for the whole cluster and not in a role; write it under failover"
+#define OF_WRITER   "holds for the active master role only and has no effect in this one"
 #define ONE_CHANNEL "is read, but this version handles the channel without a name only"
 
 static const struct unacted {
@@ -20,10 +17,6 @@ static const struct unacted {
     {"http.listen", NULL, "is read, but this version serves no HTTP yet"},
     {"roles.*.vip.command", NULL,
      "is read, but this version runs no program yet; it sets the addresses itself"},
-    {"failover.data_loss", "never", NOT_ASKED},
-    {"failover.data_loss", "allow", NOT_ASKED},
-    {"roles.*.failover.data_loss", "never", NOT_ASKED},
-    {"roles.*.failover.data_loss", "allow", NOT_ASKED},
     {"mysql.replication.channel", NULL, ONE_CHANNEL},
     {"hosts.*.mysql.replication.channel", NULL, ONE_CHANNEL},
     /* not a matter of the version: roles.c leaves these as the cluster has them */
@@ -41,6 +34,7 @@ static const struct unacted {
     {"roles.!.failover.on_crash", NULL, OF_WRITER},
     {"roles.!.failover.catch_up_timeout", NULL, OF_WRITER},
     {"roles.!.failover.salvage_timeout", NULL, OF_WRITER},
+    {"roles.!.failover.data_loss", NULL, OF_WRITER},
     {"roles.!.failover.switchover_budget", NULL, OF_WRITER},
     {"roles.!.failover.kill_hung_mysqld", NULL, OF_WRITER},
 };

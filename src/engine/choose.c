@@ -14,7 +14,7 @@ static bool gtid_text(const struct engine *e, int h, const char *text, struct gt
 {
     struct err ignored;
 
-    return e->host[h].report.facts &&
+    return (e->host[h].report.facts || tail_ready(e, h)) &&
            gtid_parse(text, e->host[h].report.mysql_flavour ? GTID_MYSQL : GTID_MARIADB_STATE, set,
                       &ignored) == 0;
 }

@@ -131,7 +131,7 @@ void engine_init(struct engine *e, const struct engine_conf *conf)
         e->host[h].lag_ms = -1;
     for (unsigned s = 0; s < SLOTS_MAX; s++)
         e->slot[s].holder = e->slot[s].target = e->slot[s].last = e->slot[s].journal_holder =
-            e->slot[s].choice = -1;
+            e->slot[s].choice = e->slot[s].accepted = -1;
 }
 
 /* Zero but for what there is: compares byte by byte. */

@@ -127,7 +127,8 @@ struct engine_command {
     int role; /* MOVE_ROLE */
     int slot; /* SET_IP */
     bool force;
-    int lost; /* MOVE_ROLE --lost: host declared dead by the operator; else -1 */
+    int lost;            /* MOVE_ROLE --lost: host declared dead by the operator; else -1 */
+    hostset accept_loss; /* MOVE_ROLE --accept-loss: what this host alone may have is given up */
 };
 
 struct engine_event {
@@ -273,6 +274,8 @@ struct slot {
     bool pinned;          /* put there by move-role: balancing leaves it */
     int64_t gather_since; /* unheld writable slot: all stop and apply, to see who has most; 0 not */
     int fetch_by, fetch_from; /* then: who fetches from whom */
+    int accepted;             /* the operator gave up what this host alone may have; -1 nobody */
+    bool asked;               /* the operator was told what is waited for */
     bool fetched;             /* what is to be reached was on its way at the last assignment */
     int64_t assigned_at;
     int journal_holder; /* as read at start, until somebody is adopted or assigned */

@@ -3,7 +3,7 @@
  *   engine.c  events in, journal     reign.c   epochs, who reigns    trap.c    checks
  *   states.c  host states            slots.c   who holds what        choose.c  candidates
  *   slot_rules.c  when slots change  role_rules.c  balance, prefer   gather.c  who has most
- *   place.c  file and position
+ *   tail.c    what a dead writer left                              place.c   file and position
  *   orders.c  what agents are told   move.c    moves, commands       fit.c     who is barred
  *   story.c, kill.c, explain.c */
 #pragma once
@@ -129,12 +129,25 @@ void place_follow(const struct engine *e, int h, int w, struct msg_order *o);
 bool place_lends(const struct engine *e, int from, int to);
 
 /* gather.c */
-enum { GATHER_MS = 500, FETCH_MS = 5000 /* nobody is waited for longer */ };
+enum { GATHER_MS = 500, FETCH_MS = 5000 /* nobody alive is waited for longer */ };
+/* What is still to be done before `to` may open: nothing, all stop and apply, a dead writer's
+ * binary log is being read, fetch from somebody, wait for who does not answer, ask the operator. */
+enum gather { GATHER_DONE, GATHER_STOP, GATHER_TAIL, GATHER_FETCH, GATHER_WAIT, GATHER_ASK };
+enum gather gather_state(const struct engine *e, int s, int to);
 bool gather_open(const struct engine *e, int s, int to);
 void gather_go(struct engine *e, int s, int to, struct plan *p);
 void gather_end(struct engine *e, int s, int to, struct plan *p);
 void gather_waits(const struct engine *e, int s, int to, char *out, size_t size);
 void gather_follow(const struct engine *e, int s, int h, struct msg_order *o);
+
+/* tail.c */
+bool tail_ready(const struct engine *e, int h);  /* dead, and all its binary log holds is known */
+bool tail_coming(const struct engine *e, int h); /* dead, and its agent is reading it */
+bool tail_never(const struct engine *e); /* nothing may be lost but by the operator's word */
+/* With data_loss never: the last writer may have what `to` lacks, and nobody accepted that. */
+bool tail_unaccepted(const struct engine *e, int s, int to);
+void tail_asks(const struct engine *e, int s, int to, char *out, size_t size);
+int64_t tail_may_start(const struct engine *e, int h);
 
 /* slots.c */
 void slots_report(struct engine *e, int h, struct plan *p);

@@ -5,6 +5,8 @@
  * long. */
 #include "engine/engine_internal.h"
 
+#include <inttypes.h>
+
 /* Who wrote last counts whatever his state: what he has is what there is. Who is kept behind has
  * nothing that others lack, and would take long to say so. */
 static bool gather_counts(const struct engine *e, int s, int h)
@@ -13,9 +15,16 @@ static bool gather_counts(const struct engine *e, int s, int h)
 
     if (x->report.traits.delay_s && e->slot[s].last != h)
         return false;
-
     return host_live(e, h) && x->report.mysqld == MYSQLD_UP && x->report.facts && !x->extra[0] &&
            (x->state == ONLINE || x->state == REPLICATION_DELAY || e->slot[s].last == h);
+}
+
+/* With data_loss never what can still be had is waited for, for as long as it takes. */
+static bool gather_patient(const struct engine *e, int s, int to, int64_t ms)
+{
+    int64_t since = e->slot[s].gather_since;
+
+    return !since || e->now - since < ms || tail_unaccepted(e, s, to);
 }
 
 static bool gather_stopped(const struct engine *e, int h)
@@ -89,10 +98,6 @@ static void gather_tell_missing(struct engine *e, int s, int to, struct plan *p)
     }
 }
 
-/* What is still to be done before `to` may open: nothing, all stop and apply, fetch from somebody.
- */
-enum gather { GATHER_DONE, GATHER_STOP, GATHER_FETCH, GATHER_WAIT };
-
 /* Its receiver runs and is connected to `from`: what is missing comes by itself. */
 static bool gather_receives(const struct engine *e, int s, int to, int from)
 {
@@ -104,42 +109,93 @@ static bool gather_receives(const struct engine *e, int s, int to, int from)
            (!e->slot[s].gather_since || as_ordered);
 }
 
+/* The dead writer's binary log, if neither `to` nor `who`, from whom it would fetch, has all of it.
+ */
+static enum gather gather_tail(const struct engine *e, int s, int to, int who, int *from)
+{
+    int last = e->slot[s].last;
+    bool given_up = e->conf.data_loss == LOSS_ALLOW || e->host[to].report.unsalvaged ||
+                    place_used(e, to); /* without GTID a slice can't be compared */
+    bool in_time =
+        !e->slot[s].gather_since || e->now - e->slot[s].gather_since < e->conf.salvage_ms;
+
+    if (last < 0 || last == to || given_up)
+        return GATHER_DONE;
+    if (tail_coming(e, last))
+        return in_time ? GATHER_TAIL : GATHER_DONE;
+    if (!tail_ready(e, last) || gtid_text_subset(e, last, e->host[last].report.gtid, to) ||
+        gtid_text_subset(e, last, e->host[last].report.gtid, who))
+        return GATHER_DONE;
+    *from = last;
+    return gather_patient(e, s, to, e->conf.salvage_ms) ? GATHER_FETCH : GATHER_DONE;
+}
+
 /* The last holder let go in good order and has all there is. It is fetched while `to` holds
  * nothing yet, if it doesn't receive from there anyway. */
 static enum gather gather_reach(const struct engine *e, int s, int to, int *from)
 {
     const struct slot *x = &e->slot[s];
     const struct host *last = x->last < 0 ? NULL : &e->host[x->last];
+    enum gather tail;
 
-    *from = x->last;
-    if (!last || gtid_text_subset(e, to, x->reach, to) || gather_receives(e, s, to, x->last) ||
-        gather_time(e, s) >= FETCH_MS)
+    if (!last || gtid_text_subset(e, to, x->reach, to) || gather_receives(e, s, to, x->last))
         return GATHER_DONE;
-    return host_live(e, x->last) && last->report.mysqld == MYSQLD_UP && last->report.facts
-               ? GATHER_FETCH
-               : GATHER_WAIT;
+    tail = gather_tail(e, s, to, to, from);
+    if (tail != GATHER_DONE)
+        return tail;
+    *from = x->last;
+    if (host_live(e, x->last) && last->report.mysqld == MYSQLD_UP && last->report.facts)
+        return gather_patient(e, s, to, FETCH_MS) ? GATHER_FETCH : GATHER_DONE;
+    return gather_time(e, s) < FETCH_MS ? GATHER_WAIT : GATHER_DONE;
+}
+
+static enum gather gather_missing(const struct engine *e, int s, int to, int *from)
+{
+    const struct slot *x = &e->slot[s];
+    enum gather tail;
+    int ahead;
+
+    if (!gather_all(e, s))
+        return GATHER_STOP;
+    ahead = gather_ahead(e, s, to);
+    tail =
+        gather_tail(e, s, to, ahead >= 0 && gather_patient(e, s, to, FETCH_MS) ? ahead : to, from);
+    if (tail != GATHER_DONE)
+        return tail;
+    if (ahead < 0)
+        return GATHER_DONE;
+    *from = ahead;
+    if (!gather_patient(e, s, to, FETCH_MS))
+        return GATHER_DONE;
+    return !tail_never(e) && x->fetch_by == to && x->fetch_from == ahead && x->gather_since &&
+                   gather_receives(e, s, to, ahead)
+               ? GATHER_DONE
+               : GATHER_FETCH;
 }
 
 static enum gather gather_next(const struct engine *e, int s, int to, int *from)
 {
     const struct slot *x = &e->slot[s];
+    enum gather next = GATHER_DONE;
 
-    if (!slot_writable(e, s) || x->forced ||
+    *from = -1;
+    if (!slot_writable(e, s) ||
         (to == x->last && x->wrote[0])) /* else it is not known that it got as far as writing */
         return GATHER_DONE;
-    if (x->reach[0] && place_used(e, to) && !gather_all(e, s))
+    if (x->reach[0] && !x->forced && place_used(e, to) && !gather_all(e, s))
         return GATHER_STOP; /* once there is a new writer it is too late: engine/place.c */
-    if (x->reach[0])
-        return gather_reach(e, s, to, from);
-    if (!gather_all(e, s))
-        return GATHER_STOP;
-    *from = gather_ahead(e, s, to);
-    if (*from < 0 || gather_time(e, s) >= FETCH_MS)
-        return GATHER_DONE;
-    return x->fetch_by == to && x->fetch_from == *from && x->gather_since &&
-                   gather_receives(e, s, to, *from)
-               ? GATHER_DONE
-               : GATHER_FETCH;
+    if (!x->forced)
+        next = x->reach[0] ? gather_reach(e, s, to, from) : gather_missing(e, s, to, from);
+    if (next == GATHER_FETCH && gather_time(e, s) >= e->conf.salvage_ms)
+        next = GATHER_DONE; /* it goes on, but what if that never ends? */
+    return next == GATHER_DONE && !move_on(e, s) && tail_unaccepted(e, s, to) ? GATHER_ASK : next;
+}
+
+enum gather gather_state(const struct engine *e, int s, int to)
+{
+    int from;
+
+    return gather_next(e, s, to, &from);
 }
 
 /* `to` gets the slot now. What is still on its way to it from somebody who has more is what it has
@@ -168,9 +224,14 @@ void gather_end(struct engine *e, int s, int to, struct plan *p)
 
 bool gather_open(const struct engine *e, int s, int to)
 {
-    int from;
+    return gather_state(e, s, to) != GATHER_DONE;
+}
 
-    return gather_next(e, s, to, &from) != GATHER_DONE;
+static int64_t gather_left(const struct engine *e, int s)
+{
+    int64_t left = e->conf.salvage_ms - gather_time(e, s);
+
+    return left > 0 ? left : 0;
 }
 
 void gather_waits(const struct engine *e, int s, int to, char *out, size_t size)
@@ -181,16 +242,26 @@ void gather_waits(const struct engine *e, int s, int to, char *out, size_t size)
     case GATHER_STOP:
         snprintf(out, size, "everybody applies what was received");
         return;
+    case GATHER_TAIL:
+        snprintf(out, size,
+                 "the agent of %s reads its dead server's binary log, for %" PRId64 " ms at most",
+                 host_name(e, e->slot[s].last), gather_left(e, s));
+        return;
     case GATHER_WAIT:
         snprintf(out, size, "%s has what %s lacks and does not answer: waits %d s at most",
                  host_name(e, from), host_name(e, to), FETCH_MS / 1000);
+        return;
+    case GATHER_ASK:
+        tail_asks(e, s, to, out, size);
         return;
     default: {
         const char *problem = e->host[to].report.problem;
         bool trying = e->slot[s].fetch_by == to && e->slot[s].fetch_from == from && *problem;
 
-        snprintf(out, size, "%s fetches from %s what it doesn't have yet%s%.140s", host_name(e, to),
-                 host_name(e, from), trying ? ": " : "", trying ? problem : "");
+        snprintf(out, size, "%s fetches from %s%s what it doesn't have yet%s%.140s",
+                 host_name(e, to), host_name(e, from),
+                 from >= 0 && tail_ready(e, from) ? "'s binary log" : "", trying ? ": " : "",
+                 trying ? problem : "");
     }
     }
 }
@@ -200,7 +271,8 @@ void gather_go(struct engine *e, int s, int to, struct plan *p)
     struct slot *x = &e->slot[s];
     char why[WHY_LEN];
     int from = -1;
-    bool fetch = gather_next(e, s, to, &from) == GATHER_FETCH;
+    enum gather next = gather_next(e, s, to, &from);
+    bool fetch = next == GATHER_FETCH || (next == GATHER_ASK && from >= 0);
 
     if (!x->gather_since) {
         x->gather_since = e->now;
@@ -208,9 +280,10 @@ void gather_go(struct engine *e, int s, int to, struct plan *p)
     }
     if (!fetch)
         return;
-    if ((x->fetch_by != to || x->fetch_from != from) && !x->reach[0]) {
+    if ((x->fetch_by != to || x->fetch_from != from) && (!x->reach[0] || tail_ready(e, from))) {
         gather_waits(e, s, to, why, sizeof why);
-        plan_event(e, p, EVENT_NOTE, to, "%s", why);
+        if (next == GATHER_FETCH)
+            plan_event(e, p, EVENT_NOTE, to, "%s", why);
     }
     x->fetch_by = to;
     x->fetch_from = from;
@@ -225,7 +298,11 @@ void gather_follow(const struct engine *e, int s, int h, struct msg_order *o)
         return;
     o->follow = h == x->fetch_by ? FOLLOW_SOURCE : FOLLOW_NONE;
     o->source = h == x->fetch_by ? x->fetch_from : -1;
-    if (place_used(e, h) && o->follow == FOLLOW_NONE && e->host[h].report.source == x->last &&
-        h != x->last)
+    o->tail = o->source >= 0 && tail_ready(e, o->source);
+    if (o->tail)
+        memcpy(o->reach, e->host[o->source].report.gtid,
+               strlen(e->host[o->source].report.gtid) + 1);
+    else if (place_used(e, h) && o->follow == FOLLOW_NONE && e->host[h].report.source == x->last &&
+             h != x->last)
         snprintf(o->reach, sizeof o->reach, "%s", x->reach);
 }

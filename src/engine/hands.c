@@ -20,8 +20,9 @@ static unsigned hands_on_replication(const struct host *x)
     const struct msg_report *r = &x->report;
     unsigned found = 0;
 
-    if (x->order.follow != FOLLOW_SOURCE || !x->clean || x->order.start_id != r->start_id ||
-        r->serial != x->order.serial || r->settled < x->order.serial || !x->order.serial)
+    if (x->order.follow != FOLLOW_SOURCE || x->order.tail || !x->clean ||
+        x->order.start_id != r->start_id || r->serial != x->order.serial ||
+        r->settled < x->order.serial || !x->order.serial)
         return 0;
     if (r->source != x->order.source)
         return HANDS_SOURCE;

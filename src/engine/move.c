@@ -391,6 +391,32 @@ static bool command_move_refused(struct engine *e, const struct engine_command *
     return true;
 }
 
+/* It names the host whose transactions are given up: a command that was left lying about approves
+ * nothing that happens later. True: it was refused. */
+static bool command_accepts(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    int s = role_slot(e, c->role), old = 0;
+    struct slot *x = &e->slot[s];
+    bool frees = x->holder >= 0 && x->holder == c->lost; /* then it is the last one */
+
+    while (!(c->accept_loss >> old & 1))
+        old++;
+    if (!slot_writable(e, s))
+        answer(p, c->id, 1, "ERROR: only the role that may be written to has anything to lose");
+    else if (x->holder >= 0 && !frees)
+        answer(p, c->id, 1, "ERROR: '%s' has the role: nothing is waited for",
+               host_name(e, x->holder));
+    else if ((frees ? x->holder : x->last) != old || old == c->host)
+        answer(p, c->id, 1, "ERROR: what '%s' may have is not waited for; the last writer was '%s'",
+               host_name(e, old), host_name(e, frees ? x->holder : x->last));
+    else {
+        plan_event(e, p, EVENT_WARN, old, "the operator gives up what it alone may have");
+        x->accepted = old;
+        return false;
+    }
+    return true;
+}
+
 static void command_move(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     int s = role_slot(e, c->role);
@@ -410,6 +436,8 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
                slot_name(e, e->move.slot), host_name(e, e->move.to));
         return;
     }
+    if (c->accept_loss && command_accepts(e, c, p))
+        return;
     if (x->holder == c->host) {
         x->forced = c->force && !x->arrived;
         answer(p, c->id, 0, "OK: Role '%s' is already assigned to '%s'%s", role,
@@ -452,8 +480,8 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
     why[0] = 0;
     if (x->holder >= 0)
         rule_sentence(e, rule_find(e, &held_rules, s, 0), s, why, sizeof why);
-    else
-        (void)slot_clear_for(e, s, c->host, why, sizeof why);
+    else if (slot_clear_for(e, s, c->host, why, sizeof why) && gather_open(e, s, c->host))
+        gather_waits(e, s, c->host, why, sizeof why);
     answer(p, c->id, 0, "OK: Role '%s' goes to '%s' as soon as it is safe%s%s", role,
            host_name(e, c->host), why[0] ? ": " : "", why);
 }

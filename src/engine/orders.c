@@ -157,8 +157,8 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
     struct host *x = &e->host[h];
     int s = engine_active_slot(e);
 
-    o->follow = x->order.serial ? x->order.follow : FOLLOW_KEEP;
-    o->source = x->order.serial ? x->order.source : -1;
+    o->follow = !x->order.serial ? FOLLOW_KEEP : x->order.tail ? FOLLOW_NONE : x->order.follow;
+    o->source = x->order.serial && !x->order.tail ? x->order.source : -1;
     if (s >= 0 && e->slot[s].holder == h) {
         bool promoted = !e->slot[s].adopted;
 
@@ -202,6 +202,7 @@ static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
     o->epoch = e->epoch;
     memcpy(o->monitor, e->identity, sizeof o->monitor);
     o->start_id = e->host[h].report.start_id;
+    o->may_start = tail_may_start(e, h);
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
         struct slot *x = &e->slot[s];
 
@@ -221,8 +222,9 @@ static bool order_same(const struct msg_order *a, const struct msg_order *b)
 {
     return a->hold == b->hold && a->as_is == b->as_is && a->follow == b->follow &&
            a->source == b->source && a->start_id == b->start_id && a->look == b->look &&
-           strcmp(a->at, b->at) == 0 && strcmp(a->behind, b->behind) == 0 &&
-           strcmp(a->reach, b->reach) == 0 && a->fence >= b->fence;
+           strcmp(a->at, b->at) == 0 && strcmp(a->behind, b->behind) == 0 && a->tail == b->tail &&
+           (!b->may_start || a->may_start == b->may_start) && strcmp(a->reach, b->reach) == 0 &&
+           a->fence >= b->fence;
 }
 
 /* Only what is used of `from`; the rest of `to` is zero. */

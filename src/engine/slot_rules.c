@@ -207,6 +207,12 @@ static void then_next(struct engine *e, int s, struct plan *p)
     int h = x->holder;
 
     x->assigned_at = e->now;
+    if (x->reach[0] && tail_never(e)) {
+        plan_event(e, p, EVENT_WARN, h, "could not reach what %s had, and data_loss is never",
+                   host_name(e, x->fetched ? x->fetch_from : x->last));
+        slot_release(e, s, false);
+        return;
+    }
     if (x->reach[0]) {
         plan_event(e, p, EVENT_WARN, h, "could not reach what %s had: goes on without it, %.600s",
                    host_name(e, x->fetched ? x->fetch_from : x->last), x->reach);
@@ -380,6 +386,11 @@ static bool not_clear(const struct engine *e, int s)
     return !slot_clear_for(e, s, e->slot[s].choice, NULL, 0);
 }
 
+static bool loss_asked(const struct engine *e, int s)
+{
+    return gather_state(e, s, e->slot[s].choice) == GATHER_ASK;
+}
+
 static bool gathering(const struct engine *e, int s)
 {
     return gather_open(e, s, e->slot[s].choice);
@@ -416,6 +427,19 @@ static void then_passive(struct engine *e, int s, struct plan *p)
 static void then_gather(struct engine *e, int s, struct plan *p)
 {
     gather_go(e, s, e->slot[s].choice, p);
+}
+
+static void then_ask(struct engine *e, int s, struct plan *p)
+{
+    struct slot *x = &e->slot[s];
+    char why[WHY_LEN];
+
+    gather_go(e, s, x->choice, p);
+    if (!x->asked) {
+        gather_waits(e, s, x->choice, why, sizeof why);
+        plan_event(e, p, EVENT_WARN, x->choice, "%s: %s", slot_name(e, s), why);
+    }
+    x->asked = true;
 }
 
 static void then_give(struct engine *e, int s, struct plan *p)
@@ -476,6 +500,7 @@ static const struct rule unheld_rows[] = {
     RULE("wait-mode", NULL, "wait mode: waits for the other master, ", say_wait, waiting),
     RULE("nobody-fit", NULL, "", say_unfit, nobody_fit),
     RULE("not-clear", NULL, "", say_unclear, not_clear),
+    RULE("loss-asked", then_ask, "", say_gather, loss_asked),
     RULE("gathering", then_gather, "", say_gather, gathering),
     RULE("given", then_give, "is given", NULL),
 };

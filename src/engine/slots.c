@@ -211,6 +211,8 @@ void slot_assign(struct engine *e, int s, int to, struct plan *p)
     x->adopted = x->releasing = x->fence = x->arrived = false;
     x->target = -1;
     x->gather_since = 0;
+    x->accepted = -1;
+    x->asked = false;
     x->journal_holder = -1;
     x->assigned_at = e->now;
     for (int c = 0; c < (int)e->conf.names.hosts; c++)
@@ -247,7 +249,9 @@ int64_t slots_deadline(const struct engine *e)
         bool settled = x->holder >= 0 && !x->releasing && host_live(e, x->holder);
 
         if (x->holder < 0 && x->gather_since)
-            at = sooner(e, x->gather_since + GATHER_MS, sooner(e, x->gather_since + FETCH_MS, at));
+            at = sooner(e, x->gather_since + GATHER_MS,
+                        sooner(e, x->gather_since + FETCH_MS,
+                               sooner(e, x->gather_since + e->conf.salvage_ms, at)));
         if (settled && slot_writable(e, (int)s) && !x->arrived)
             at = sooner(e, x->assigned_at + (x->fetched ? FETCH_MS : e->conf.catch_up_ms), at);
         for (unsigned h = 0; h < e->conf.names.hosts && !settled; h++) {

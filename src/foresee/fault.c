@@ -32,6 +32,7 @@ static const struct fault_row {
      "HOST plain|no-log-bin|no-log-updates|filters|delayed|applier-stopped|semi-sync",
      "from now on it is set up like that"},
     {"obstruct", "h", FAULT_OBSTRUCT, -1, "HOST", "something there is in the way of a move"},
+    {"unreadable", "h", FAULT_UNREADABLE, -1, "HOST", "nobody can read its binary log (encrypted)"},
     {"extra", "h", FAULT_EXTRA, -1, "HOST", "it gets a transaction that nobody receives from it"},
     {"write", "h", FAULT_WRITE, -1, "HOST", "it gets a transaction, which is replicated"},
     {"rebuild", "h", FAULT_REBUILD, -1, "HOST", "it gets a copy of the writer's data"},
@@ -49,8 +50,8 @@ static const struct fault_row {
     {"mode", "m", FAULT_COMMAND, VERB_MODE, "active|manual|passive|wait", "as hamm ctl"},
     {"set-online", "h", FAULT_COMMAND, VERB_SET_ONLINE, "HOST", "as hamm ctl"},
     {"set-offline", "h", FAULT_COMMAND, VERB_SET_OFFLINE, "HOST", "as hamm ctl"},
-    {"move-role", "v", FAULT_COMMAND, VERB_MOVE_ROLE, "[--force [--lost OLD]] ROLE HOST",
-     "as hamm ctl"},
+    {"move-role", "v", FAULT_COMMAND, VERB_MOVE_ROLE,
+     "[--force [--lost OLD] [--accept-loss OLD]] ROLE HOST", "as hamm ctl"},
     {"set-ip", "i", FAULT_COMMAND, VERB_SET_IP, "IP|ROLE HOST",
      "as hamm ctl; an exclusive role goes by its name"},
     {"wait", "d", FAULT_WAIT, -1, "DURATION", "nothing happens for so long"},
@@ -193,14 +194,19 @@ static int move_role(struct parse *p)
     for (w = next(p); w && w[0] == '-'; w = next(p)) {
         if (strcmp(w, "--force") == 0) {
             c->force = true;
-        } else if (strcmp(w, "--lost") == 0) {
+        } else if (strcmp(w, "--lost") == 0 || strcmp(w, "--accept-loss") == 0) {
+            bool lost = strcmp(w, "--lost") == 0;
+
             w = next(p);
             if (!w)
                 return usage(p);
             at = host_of(p, w, false);
             if (at < 0)
                 return at;
-            c->lost = at;
+            if (lost)
+                c->lost = at;
+            else
+                c->accept_loss = 1ull << at;
         } else {
             return usage(p);
         }
@@ -216,8 +222,8 @@ static int move_role(struct parse *p)
         return c->host;
     if (next(p))
         return usage(p);
-    if (c->lost >= 0 && !c->force)
-        return err_set(p->e, -EINVAL, "--lost goes with --force only");
+    if ((c->lost >= 0 || c->accept_loss) && !c->force)
+        return err_set(p->e, -EINVAL, "--lost and --accept-loss go with --force only");
     return 0;
 }
 

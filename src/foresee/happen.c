@@ -108,6 +108,11 @@ static void happen_lag(struct foresee *f, const struct fault *a)
     f->node[a->host].server.lag_ms = a->ms;
 }
 
+static void happen_unreadable(struct foresee *f, const struct fault *x)
+{
+    f->node[x->host].server.unreadable = true;
+}
+
 static void happen_break(struct foresee *f, const struct fault *a)
 {
     f->node[a->host].server.broken = true;
@@ -326,6 +331,7 @@ void foresee_fault(struct foresee *f, const struct fault *fault)
         [FAULT_BREAK] = happen_break,
         [FAULT_TRAIT] = happen_trait,
         [FAULT_OBSTRUCT] = happen_obstruct,
+        [FAULT_UNREADABLE] = happen_unreadable,
         [FAULT_EXTRA] = happen_extra,
         [FAULT_WRITE] = happen_write,
         [FAULT_REBUILD] = happen_rebuild,

@@ -268,6 +268,7 @@ static void code_command(struct record_code *c, struct engine_command *m, const 
     code_int(c, &m->slot, -1, (int)names->slots - 1);
     code_bool(c, &m->force);
     code_int(c, &m->lost, -1, (int)names->hosts - 1);
+    code_u64(c, &m->accept_loss);
     if ((m->verb != VERB_MODE && m->host < 0) || (m->verb == VERB_MOVE_ROLE && m->role < 0) ||
         (m->verb == VERB_SET_IP && m->slot < 0))
         c->bad = true;

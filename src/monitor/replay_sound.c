@@ -52,12 +52,12 @@ static bool host_sound(const struct host *x, const struct names *n)
 
     if ((unsigned)x->state >= HOST_STATE_N || r->n > SLOTS_MAX ||
         !within(r->source, -1, n->hosts) || !within(x->order.source, -1, n->hosts) ||
-        !ENDS(r->gtid) || !ENDS(r->problem) || !ENDS(r->mysqld_why) || !ENDS(r->source_host) ||
-        !ENDS(x->order.reach) || !ENDS(x->order.at) || !ENDS(x->order.from) ||
-        !ENDS(x->order.behind) || !ENDS(r->own) || !ENDS(r->applied) || !ENDS(r->turn_from) ||
-        !ENDS(r->turn_own) || !ENDS(r->seen_behind) || !ENDS(r->own_more) ||
-        !ENDS(x->order.monitor) || !ENDS(x->sample) || !ENDS(x->extra) || !ENDS(x->agent_obeys) ||
-        (unsigned)x->kill > KILL_FAILED || !ENDS(x->kill_said))
+        !ENDS(r->tail_why) || (unsigned)r->tail >= TAIL_N || !ENDS(r->gtid) || !ENDS(r->problem) ||
+        !ENDS(r->mysqld_why) || !ENDS(r->source_host) || !ENDS(x->order.reach) ||
+        !ENDS(x->order.at) || !ENDS(x->order.from) || !ENDS(x->order.behind) || !ENDS(r->own) ||
+        !ENDS(r->applied) || !ENDS(r->turn_from) || !ENDS(r->turn_own) || !ENDS(r->seen_behind) ||
+        !ENDS(r->own_more) || !ENDS(x->order.monitor) || !ENDS(x->sample) || !ENDS(x->extra) ||
+        !ENDS(x->agent_obeys) || (unsigned)x->kill > KILL_FAILED || !ENDS(x->kill_said))
         return false;
     for (unsigned i = 0; i < r->n; i++)
         if (!within(r->slot[i].slot, 0, n->slots))
@@ -73,7 +73,8 @@ static bool slot_sound(const struct slot *x, unsigned hosts)
     return within(x->holder, -1, hosts) && within(x->target, -1, hosts) &&
            within(x->last, -1, hosts) && within(x->journal_holder, -1, hosts) &&
            within(x->fetch_by, -1, HOSTS_MAX) && within(x->fetch_from, -1, HOSTS_MAX) &&
-           within(x->choice, -1, hosts) && ENDS(x->reach) && ENDS(x->wrote);
+           within(x->choice, -1, hosts) && within(x->accepted, -1, hosts) && ENDS(x->reach) &&
+           ENDS(x->wrote);
 }
 
 bool replay_engine_sound(const struct engine *e)

@@ -56,13 +56,16 @@ static void words_order(struct buf *to, const struct engine *e, const struct act
     if (!*comma)
         buf_addf(to, "nothing");
     if (o->follow == FOLLOW_SOURCE)
-        buf_addf(to, "; follow %s", host_of(e, o->source));
+        buf_addf(to, "; %s %s", o->tail ? "fetch from the binary log of" : "follow",
+                 host_of(e, o->source));
     else if (o->follow == FOLLOW_NONE)
         buf_addf(to, "; follow nobody");
     if (o->reach[0]) {
         buf_addf(to, "; have applied ");
         add_clean(to, o->reach);
     }
+    if (o->may_start)
+        buf_addf(to, "; the server may be started");
     if (o->as_is)
         buf_addf(to, "; give up what can't be applied");
     if (o->fence)
@@ -118,6 +121,9 @@ static void words_command(struct buf *to, const struct engine *e, const struct e
         buf_addf(to, " --force");
     if (c->lost >= 0 && c->verb == VERB_MOVE_ROLE)
         buf_addf(to, " --lost %s", host_of(e, c->lost));
+    for (int h = 0; h < (int)e->conf.names.hosts; h++)
+        if (c->accept_loss >> h & 1 && c->verb == VERB_MOVE_ROLE)
+            buf_addf(to, " --accept-loss %s", host_of(e, h));
     if (c->verb == VERB_MODE)
         buf_addf(to, " %s", mode_names[c->mode]);
     if (c->verb == VERB_MOVE_ROLE)

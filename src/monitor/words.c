@@ -145,7 +145,7 @@ static int parse_move_role(struct parse *p)
 {
     const struct command_args *a = p->args;
     struct engine_command *c = &p->out->order;
-    int rc;
+    int rc, accept;
 
     p->out->kind = WORDS_ORDER;
     c->verb = VERB_MOVE_ROLE;
@@ -155,6 +155,10 @@ static int parse_move_role(struct parse *p)
         rc = host_of(p, a->arg[1], &c->host);
     if (!rc && a->lost)
         rc = host_of(p, a->lost, &c->lost);
+    if (!rc && a->accept_loss) {
+        rc = host_of(p, a->accept_loss, &accept);
+        c->accept_loss = rc ? 0 : 1ull << accept;
+    }
     if (!rc && c->lost == c->host)
         rc = err_set(p->e, -EINVAL, "%s cannot be lost and get the role", a->lost);
     return rc;

@@ -48,7 +48,8 @@ static const struct dialect mariadb = {
                            " '' AS server_uuid, @@global.read_only AS read_only,"
                            " 0 AS super_read_only, @@log_bin AS log_bin, 1 AS gtid_on,"
                            " @@log_slave_updates AS log_updates,"
-                           " @@pid_file AS pid_file, @@datadir AS datadir," MARIADB_FILTERS
+                           " @@pid_file AS pid_file, @@datadir AS datadir,"
+                           " @@log_bin_index AS log_bin_index," MARIADB_FILTERS
                            " @@global.gtid_binlog_state AS gtid_state,"
                            " @@global.gtid_slave_pos AS gtid_slave_pos,"
                            " @@global.gtid_binlog_pos AS gtid_binlog_pos",
@@ -91,6 +92,7 @@ static const struct dialect mariadb = {
                        " @@global.log_" replica "_updates AS log_updates,"                         \
                        " @@global.gtid_mode = 'ON' AS gtid_on,"                                    \
                        " @@pid_file AS pid_file, @@datadir AS datadir,"                            \
+                       " @@log_bin_index AS log_bin_index,"                                        \
                        " @@global.gtid_executed AS gtid_state,"                                    \
                        " '' AS gtid_slave_pos, '' AS gtid_binlog_pos",                             \
         [STMT_REPL_STATUS] = "SHOW REPLICA STATUS", [STMT_COORDINATES] = coordinates,              \
@@ -189,6 +191,7 @@ int dialect_read_facts(const struct dialect *d, const struct db_result *r, struc
 {
     const char *pid_file = db_named(r, 0, "pid_file"), *datadir = db_named(r, 0, "datadir");
     const char *read_only = db_named(r, 0, "read_only"), *state = db_named(r, 0, "gtid_state");
+    const char *log_index = db_named(r, 0, "log_bin_index");
 
     if (r->rows != 1 || !read_only || !state)
         return err_set(e, -EINVAL, "%s does not answer what such a server answers", d->name);
@@ -206,6 +209,9 @@ int dialect_read_facts(const struct dialect *d, const struct db_result *r, struc
     snprintf(f->pid_file, sizeof f->pid_file, "%s%s",
              pid_file && pid_file[0] && pid_file[0] != '/' && datadir ? datadir : "",
              pid_file ? pid_file : "");
+    snprintf(f->log_bin_index, sizeof f->log_bin_index, "%s%s",
+             log_index && log_index[0] && log_index[0] != '/' && datadir ? datadir : "",
+             log_index ? log_index : "");
     dialect_own(&f->gtid_state, state);
     dialect_own(&f->gtid_slave_pos, db_named(r, 0, "gtid_slave_pos"));
     dialect_own(&f->gtid_binlog_pos, db_named(r, 0, "gtid_binlog_pos"));

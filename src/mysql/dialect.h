@@ -95,6 +95,7 @@ struct server_facts {
     struct semi_sync semi_sync; /* only JOB_OBSERVE asks for it */
     bool gtid_on;               /* MySQL gtid_mode=ON; MariaDB: always */
     char pid_file[512];         /* absolute if the server says so, else below the datadir */
+    char log_bin_index[512];    /* names the files of the binary log; "" it logs nothing */
     pid_t pid;                  /* of the server; 0: not known (TCP connection) */
     char *gtid_state; /* never NULL once read: MariaDB @@gtid_binlog_state, MySQL @@gtid_executed */
     char *gtid_slave_pos;  /* MariaDB @@gtid_slave_pos; "" on MySQL */

@@ -16,10 +16,11 @@ const struct command commands[COMMAND_N] = {
     [COMMAND_SET_ONLINE] = {"set-online", "HOST", "let the host have roles again", 1, 1, ""},
     [COMMAND_SET_OFFLINE] = {"set-offline", "HOST", "take all roles from the host, for maintenance",
                              1, 1, ""},
-    [COMMAND_MOVE_ROLE] = {"move-role", "[--force [--lost OLD]] ROLE HOST",
+    [COMMAND_MOVE_ROLE] = {"move-role", "[--force [--lost OLD] [--accept-loss OLD]] ROLE HOST",
                            "move a role; --force: also to a host that is not ONLINE; --lost OLD: "
-                           "the old host is dead for good, it is switched off",
-                           2, 2, "--force --lost "},
+                           "the old host is dead for good, it is switched off; --accept-loss OLD: "
+                           "what only the last writer may have is given up (data_loss: never)",
+                           2, 2, "--force --lost --accept-loss "},
     [COMMAND_SET_IP] = {"set-ip", "IP HOST", "say who has an address (passive mode only)", 2, 2,
                         ""},
     [COMMAND_PING] = {"ping", "", "does the monitor answer?", 0, 0, ""},
@@ -94,13 +95,16 @@ static int option(struct command_args *a, const struct msg_command *m, unsigned 
     a->force |= !strcmp(word, "--force");
     a->follow |= !strcmp(word, "-f");
     a->exit_code |= !strcmp(word, "--exit-code");
-    if (strcmp(word, "--lost") && strcmp(word, "-n"))
+    if (strcmp(word, "--lost") && strcmp(word, "--accept-loss") && strcmp(word, "-n"))
         return 0;
     if (++*i == m->n)
         return usage(c, e);
     if (!strcmp(word, "-n"))
         return number(m->word[*i], &a->last, e);
-    a->lost = m->word[*i];
+    if (!strcmp(word, "--lost"))
+        a->lost = m->word[*i];
+    else
+        a->accept_loss = m->word[*i];
     return 0;
 }
 
@@ -125,6 +129,10 @@ int command_parse(struct command_args *out, const struct msg_command *m, struct 
     if (a.lost && !a.force)
         return err_set(e, -EINVAL, "--lost declares %.64s dead for good: it goes with --force only",
                        a.lost);
+    if (a.accept_loss && !a.force)
+        return err_set(e, -EINVAL,
+                       "--accept-loss gives up what %.64s may have: it goes with --force only",
+                       a.accept_loss);
     *out = a;
     return 0;
 }

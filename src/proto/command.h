@@ -26,7 +26,7 @@ enum command_kind {
 };
 
 struct command {
-    const char *name, *takes; /* "move-role" "[--force [--lost OLD]] ROLE HOST" */
+    const char *name, *takes; /* "move-role" "[--force [--lost OLD] ...] ROLE HOST" */
     const char *does;
     unsigned least, most; /* words besides options */
     const char *options;  /* each followed by a space; NULL: every word is the command's own */
@@ -40,6 +40,7 @@ struct command_args {
     const char *arg[WORDS_MAX];
     bool force, follow, exit_code; /* --force, -f, --exit-code */
     const char *lost;              /* --lost; NULL: not given */
+    const char *accept_loss;       /* --accept-loss; NULL: not given */
     unsigned last;                 /* -n */
 };
 

@@ -59,10 +59,11 @@
 _Static_assert(sizeof(enum hold) == sizeof(unsigned), "an enum is as big as an unsigned");
 
 const char *const msg_kind_names[MSG_N] = {
-    [MSG_HELLO] = "hello",     [MSG_BEAT] = "beat",       [MSG_ORDER] = "order",
-    [MSG_GRANT] = "grant",     [MSG_REFUSAL] = "refusal", [MSG_REPORT] = "report",
-    [MSG_LEASE] = "lease",     [MSG_ASK] = "ask",         [MSG_PROMISE] = "promise",
-    [MSG_COMMAND] = "command", [MSG_ANSWER] = "answer",
+    [MSG_HELLO] = "hello",   [MSG_BEAT] = "beat",       [MSG_ORDER] = "order",
+    [MSG_GRANT] = "grant",   [MSG_REFUSAL] = "refusal", [MSG_REPORT] = "report",
+    [MSG_LEASE] = "lease",   [MSG_ASK] = "ask",         [MSG_PROMISE] = "promise",
+    [MSG_SLICE] = "slice",   [MSG_CHUNK] = "chunk",     [MSG_COMMAND] = "command",
+    [MSG_ANSWER] = "answer",
 };
 static const char *const speaker_words[SPEAKER_N] = {
     [SPEAKER_MONITOR] = "monitor",
@@ -224,6 +225,17 @@ static const struct field ask_fields[] = {MS(round), MS(promise_ms), SLOTSET(slo
 static const struct field promise_fields[] = {MS(round), SLOTSET(yes), TEXT(why), {0}};
 #undef THIS
 
+#define THIS msg_slice
+static const struct field slice_fields[] = {U64(id), MS(offset), TEXT(have), {0}};
+#undef THIS
+
+#define THIS msg_chunk
+static const struct field chunk_fields[] = {
+    U64(id),       MS(offset),        MS(size),    U64(server_id), TEXT(why),
+    TEXT(version), TEXT(server_uuid), TEXT(reach), TEXT(data),     {0},
+};
+#undef THIS
+
 #define THIS msg_command
 static const struct field command_fields[] = {
     U64(id),
@@ -241,8 +253,9 @@ static const struct field answer_fields[] = {
 #undef THIS
 
 const struct field *const msg_fields[MSG_N] = {
-    [MSG_HELLO] = hello_fields,     [MSG_BEAT] = beat_fields,       [MSG_ORDER] = order_fields,
-    [MSG_GRANT] = grant_fields,     [MSG_REFUSAL] = refusal_fields, [MSG_REPORT] = report_fields,
-    [MSG_LEASE] = lease_fields,     [MSG_ASK] = ask_fields,         [MSG_PROMISE] = promise_fields,
-    [MSG_COMMAND] = command_fields, [MSG_ANSWER] = answer_fields,
+    [MSG_HELLO] = hello_fields,   [MSG_BEAT] = beat_fields,       [MSG_ORDER] = order_fields,
+    [MSG_GRANT] = grant_fields,   [MSG_REFUSAL] = refusal_fields, [MSG_REPORT] = report_fields,
+    [MSG_LEASE] = lease_fields,   [MSG_ASK] = ask_fields,         [MSG_PROMISE] = promise_fields,
+    [MSG_SLICE] = slice_fields,   [MSG_CHUNK] = chunk_fields,     [MSG_COMMAND] = command_fields,
+    [MSG_ANSWER] = answer_fields,
 };

@@ -24,6 +24,7 @@ enum {
     WHY_LEN = 256,
     PROBLEM_LEN = 512,
     ANSWER_LEN = 48 * 1024,
+    CHUNK_BYTES = 36000, /* of a file, in one message: four thirds of that as text */
     WORDS_MAX = 16,
     WORD_LEN = 256,
     PROTOCOL_VERSION = 1,
@@ -42,6 +43,8 @@ enum msg_kind {
     MSG_LEASE,   /* agent -> monitor: please, leases */
     MSG_ASK,     /* agent -> agent: promise not to take these */
     MSG_PROMISE, /* agent -> agent: the answer */
+    MSG_SLICE,   /* agent -> agent: what your dead server logged and I lack, from this byte on */
+    MSG_CHUNK,   /* agent -> agent: a piece of it */
     MSG_COMMAND, /* ctl -> monitor */
     MSG_ANSWER,  /* monitor -> ctl */
     MSG_N
@@ -226,6 +229,22 @@ struct msg_promise {
     char why[WHY_LEN];
 };
 
+struct msg_slice {
+    uint64_t id;         /* the asker's number for the file; another one: made anew */
+    int64_t offset;      /* of the piece */
+    char have[GTID_LEN]; /* what the asker has, as it reports it */
+};
+struct msg_chunk {
+    uint64_t id;
+    int64_t offset, size; /* size: of the whole file */
+    uint64_t server_id;   /* of the dead server, and what else a replica asks of its source */
+    char why[WHY_LEN];    /* why there is none; "" there is */
+    char version[64];
+    char server_uuid[64];
+    char reach[GTID_LEN]; /* applied when all of the file is: a position (MariaDB), a set (MySQL) */
+    char data[ANSWER_LEN]; /* base64 */
+};
+
 struct msg_command {
     uint64_t id;
     bool json;
@@ -251,6 +270,8 @@ struct msg {
         struct msg_lease lease;
         struct msg_ask ask;
         struct msg_promise promise;
+        struct msg_slice slice;
+        struct msg_chunk chunk;
         struct msg_command command;
         struct msg_answer answer;
     };

@@ -53,14 +53,22 @@ struct sit_host {
     enum said said[SLOTS];
     enum fate fate[SLOTS];
     const char *gtid;
+    enum tail tail; /* of a dead server */
+    bool unsalvaged;
 };
 struct sit_slot {
     int holder, target, last;
+    unsigned accepted; /* 1 + host whose loss the operator accepted; 0 nobody */
     bool adopted, releasing, fence, forced, arrived, pinned, late;
 };
 enum roles_are { R_ALL, R_TWO, R_PREFER, R_RESORT_KEEP, R_RESORT_NONE, R_KEEP, R_N };
+/* How long everybody has been applying: not at all, so that the dead is still waited for, longer
+ * than anybody is. */
+enum gathered { GATHERED_NOT, GATHERED_LIVE, GATHERED_ALL, GATHERED_N };
 struct sit {
     enum roles_are roles;
+    enum data_loss data_loss;
+    enum gathered gathered;
     enum mode mode;
     bool network_down, grace, careful, kill;
     int64_t auto_set_online_ms;
@@ -127,8 +135,8 @@ struct family {
     bool (*draw)(void); /* the next situation; false: makes no sense */
     void (*run)(void);  /* steps and judges it */
 };
-extern const struct family family_hosts, family_writer, family_choice, family_readers, family_moves,
-    family_commands, family_found, family_orders;
+extern const struct family family_hosts, family_tail, family_writer, family_choice, family_readers,
+    family_moves, family_commands, family_found, family_orders;
 /* Shapes of orders seen, for family_orders. */
 void shape_seen(const struct msg_order *o);
 bool shape_is(unsigned i);

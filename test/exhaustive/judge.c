@@ -85,6 +85,23 @@ static void judge_knowledge(const struct before *b, const struct engine_event *e
         MUST(ev->kind == EV_LEASE || spoke, "slot %d: db%d needs fewer promises", s, h + 1);
 }
 
+/* What the last writer has and `to` lacks is not left behind while it can be had, nor without the
+ * operator's word if that is asked for. */
+static void judge_loss(const struct before *b, int to)
+{
+    int last = b->slot[0].last;
+    const struct sit_host *was = last < 0 ? NULL : &sit.host[last];
+    bool late = sit.gathered == GATHERED_ALL || b->slot[0].forced || sit.host[to].unsalvaged;
+
+    if (!was || last == to || b->phase != MOVE_NONE || strcmp(was->gtid, sit.host[to].gtid) <= 0)
+        return;
+    MUST(e->conf.data_loss != LOSS_NEVER || b->slot[0].accepted == last,
+         "db%d opens without what db%d has", to + 1, last + 1);
+    MUST(e->conf.data_loss != LOSS_SALVAGE || was->tail != TAIL_READY || was->agent != A_LIVE ||
+             late,
+         "db%d opens without what db%d's binary log holds", to + 1, last + 1);
+}
+
 /* `to` was given the slot: is everybody else surely out? */
 static void judge_given(const struct before *b, const struct engine_event *ev, int s, int to)
 {
@@ -97,6 +114,8 @@ static void judge_given(const struct before *b, const struct engine_event *ev, i
                  e->move.phase != MOVE_NONE || b->phase != MOVE_NONE;
     enum mode mode = e->mode;
 
+    if (s == 0)
+        judge_loss(b, to);
     for (int c = 0; c < HOSTS; c++) {
         const struct slot_host *m = &b->slot[s].host[c];
 

@@ -68,6 +68,7 @@ static void print_host(const struct sit *t, int i)
 {
     const struct sit_host *h = &t->host[i];
 
+    printf("  db%d tail %d%s\n", i + 1, h->tail, h->unsalvaged ? ", unsalvaged" : "");
     printf("  db%d %s, agent %s, mysqld %s, %s, gtid %s%s%s%s%s%s%s%s%s\n     ", i + 1,
            host_state_names[h->state], agents[h->agent], servers[h->server],
            h->compared == C_CLEAN ? "clean"
@@ -89,6 +90,7 @@ static void print_host(const struct sit *t, int i)
 
 void sit_print(const struct sit *t)
 {
+    printf("  data_loss %d, gathered %d\n", t->data_loss, t->gathered);
     printf("  %s mode, roles %d, reign %d%s%s%s, journal holder %d, auto_set_online %lld\n",
            mode_names[t->mode], t->roles, t->reign, t->network_down ? ", network down" : "",
            t->grace ? ", just woke" : "", t->careful ? ", careful" : "", t->journal + 1,

@@ -120,6 +120,7 @@ static void set_conf(struct engine *e)
                              : sit.roles == R_RESORT_NONE ? RESORT_NONE
                                                           : RESORT_WRITER;
     c->role[0].prefer = sit.roles == R_PREFER ? 0 : -1;
+    c->data_loss = sit.data_loss;
     c->keep = sit.roles == R_KEEP;
     c->kill_host = sit.kill;
     c->careful_startup = sit.careful;
@@ -206,6 +207,10 @@ static void say(int h, struct msg_report *r)
     r->mysqld = t->server == S_DEAD ? MYSQLD_DEAD : MYSQLD_UP;
     r->pid = 500;
     snprintf(r->mysqld_why, WHY_LEN, "%s", t->server == S_DEAD ? "mysqld (pid 500) is gone" : "");
+    r->died = t->tail == TAIL_NONE ? 0 : 77;
+    r->tail = t->tail;
+    snprintf(r->tail_why, WHY_LEN, "%s", t->tail == TAIL_FAILED ? "it is encrypted" : "");
+    r->unsalvaged = t->unsalvaged;
     r->facts = t->server == S_UP;
     r->mysql_flavour = false;
     r->read_only = !writable(h);
@@ -277,6 +282,12 @@ static void set_slot(struct engine *e, int s)
     x->fence = t->fence;
     x->arrived = t->arrived;
     x->last = t->last;
+    x->accepted = (int)t->accepted - 1;
+    x->gather_since = s > 0                           ? 0
+                      : sit.gathered == GATHERED_LIVE ? NOW - SALVAGE / 2
+                      : sit.gathered == GATHERED_ALL  ? NOW - 2 * SALVAGE
+                                                      : 0;
+    x->fetch_by = x->fetch_from = -1;
     x->pinned = t->pinned;
     x->assigned_at = t->late ? NOW - CATCH_UP - 1000 : NOW - 1500;
     x->journal_holder = s == 0 ? sit.journal : -1;

@@ -128,6 +128,8 @@ static int set_word(struct reader *r, const char *key, const char *value)
     static const char *const gates[] = {"nft", "lifetime"};
     static const char *const losses[] = {"promise", "keep", "fence"}, *const bools[] = {"no",
                                                                                         "yes"};
+    static const char *const data_losses[] = {
+        [LOSS_SALVAGE] = "salvage", [LOSS_NEVER] = "never", [LOSS_ALLOW] = "allow"};
     struct foresee_conf *c = &r->s->conf;
     int at = 0;
 
@@ -138,6 +140,8 @@ static int set_word(struct reader *r, const char *key, const char *value)
     } else if (strcmp(key, "on_monitor_loss") == 0 && set_choice(value, losses, 3, &at)) {
         c->on_monitor_loss = at == 2 ? LOSS_FENCE : LOSS_PROMISE;
         c->engine.keep = at == 1;
+    } else if (strcmp(key, "data_loss") == 0 && set_choice(value, data_losses, 3, &at)) {
+        c->engine.data_loss = (enum data_loss)at;
     } else if (strcmp(key, "flap_count") == 0) {
         c->engine.flap_count = (unsigned)atoi(value);
     } else if (strcmp(key, "careful_startup") == 0 && set_choice(value, bools, 2, &at)) {
@@ -166,6 +170,7 @@ static int set_one(struct reader *r, const char *key, const char *value)
         {"flap_duration", ENGINE(flap_duration_ms)},
         {"wait_for_other_master", ENGINE(wait_for_other_master_ms)},
         {"catch_up_timeout", ENGINE(catch_up_ms)},
+        {"salvage_timeout", ENGINE(salvage_ms)},
         {"switchover_budget", ENGINE(switchover_budget_ms)},
         {"job", offsetof(struct foresee_conf, job_ms)},
     };

@@ -253,8 +253,6 @@ static void what_is_not_acted_on_is_said(void **state)
 static void what_is_not_acted_on_deeper_in(void **state)
 {
     static const char *const said[] = {
-        ": failover.data_loss: is read, but",
-        ": roles.writer.failover.data_loss: is read, but",
         ": hosts.db1.mysql.replication.channel: is read, but",
         ": roles.writer.failover.lease: holds for the whole",
         ": roles.writer.failover.on_monitor_loss: holds for the whole",

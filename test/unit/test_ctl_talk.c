@@ -346,7 +346,8 @@ static void exit_codes(void **state)
     assert_int_equal(ctl("move-role writer"), 2);
     assert_int_equal(ctl(""), 2);
     assert_int_equal(ctl("--help"), 0);
-    assert_non_null(strstr(printed(), "\n  move-role [--force [--lost OLD]] ROLE HOST\n"));
+    assert_non_null(
+        strstr(printed(), "\n  move-role [--force [--lost OLD] [--accept-loss OLD]] ROLE HOST\n"));
 }
 
 static void words(int fd)

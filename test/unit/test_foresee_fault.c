@@ -134,7 +134,7 @@ static void wrong_words(void **state)
     wrong("lag db1 soon", "\"soon\" is no duration: write 500ms, 2s, 5m or 1h");
     wrong("mode angry", "unknown mode \"angry\": there are active, manual, passive, wait");
     wrong("move-role boss db1", "unknown role \"boss\": there are writer, reader");
-    wrong("move-role --lost db1 writer db2", "--lost goes with --force only");
+    wrong("move-role --lost db1 writer db2", "--lost and --accept-loss go with --force only");
     wrong("set-ip 10.0.0.99 db1",
           "unknown address \"10.0.0.99\": there are writer, reader/10.0.0.103");
     assert_int_equal(parse("explode db1"), -EINVAL);

@@ -165,12 +165,13 @@ static void mistakes(void **state)
           "unknown check \"p.*\": the checks are ping, mysql, rep_threads, rep_backlog");
     wrong("mode off", "unknown mode \"off\": the modes are active, manual, passive, wait");
     wrong("move-role master db1", "unknown role \"master\": the roles are writer, reader");
-    wrong("move-role writer", "usage: hamm ctl move-role [--force [--lost OLD]] ROLE HOST");
+    wrong("move-role writer",
+          "usage: hamm ctl move-role [--force [--lost OLD] [--accept-loss OLD]] ROLE HOST");
     wrong("move-role --lost db1 writer db2",
           "--lost declares db1 dead for good: it goes with --force only");
     wrong("move-role --force --lost db2 writer db2", "db2 cannot be lost and get the role");
     wrong("move-role writer db2 --lost",
-          "usage: hamm ctl move-role [--force [--lost OLD]] ROLE HOST");
+          "usage: hamm ctl move-role [--force [--lost OLD] [--accept-loss OLD]] ROLE HOST");
     wrong("set-ip 10.77.0.1000 db2", "\"10.77.0.1000\" is no IP address");
     wrong("set-ip 10.77.0.9 db2",
           "unknown address 10.77.0.9: the roles have 10.77.0.100, fd00::100, 10.77.0.103");

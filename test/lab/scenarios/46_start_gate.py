@@ -1,19 +1,46 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from lab.clock import now
 
-VARIANTS = ('monitor-dead', 'agent-dead', 'replica')
+VARIANTS = ('salvaged', 'monitor-dead', 'agent-dead', 'replica')
 SALVAGE_S = 4
 AGENT_RETURNS_S = 5  # how long a gate waits for an agent that does not run
+
+
+def salvaged(lab):
+    one = lab.host('db1')
+    client = lab.client()
+    client.wait_acked(30)
+    for name in ('db2', 'db3'):
+        lab.host(name).stop_replication('IO_THREAD')
+    lab.sleep(0.3 + lab.random.uniform(0, 0.3))
+    at = one.kill_mysqld()
+    one.start_mysqld_gated()
+    lab.wait_writer('db2', 20)
+    one.wait_gate('waits: it died as the writer', 1)
+    one.wait_gate('may start: the monitor lets it start', 5)
+    waited = now() - at
+    one.wait_mysqld(30)
+    client.wait_acked(50, server='db2')
+    client.stop()
+    lab.assert_nothing_lost(client, 'db2')
+    lab.wait_back('db1', 'db2', 30)
+    lab.check(lab.state('db1') == 'ONLINE', f'db1 is {lab.state("db1")}')
+    lab.assert_nothing_lost(client, 'db1')
+    return f'it waited for {waited:.1f} s, nothing was lost'
 
 
 def run(lab, variant):
     """A crashed server is started at once, behind the start gate as its systemd unit would do it.
 
+    salvaged: it was the writer, and its binary log alone has the last rows: it may start when db2
+    has them, and comes back with nothing that db2 lacks.
     monitor-dead: it was the writer and no monitor is heard: it may start after salvage_timeout.
     agent-dead: the agent died with it: it may start when the agent had its time to come back.
     replica: it was not the writer: it may start at once. Each comes back into service by itself.
     """
     lab.start(failover={'salvage_timeout': f'{SALVAGE_S}s'})
+    if variant == 'salvaged':
+        return salvaged(lab)
     host = lab.host('db3' if variant == 'replica' else 'db1')
     client = lab.client()
     client.wait_acked(20)

@@ -171,6 +171,49 @@ static void rest_seen(struct job *j, const struct db_result *r)
     }
 }
 
+static void job_kill_one(struct job *j, job_step_fn then)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof sql, "KILL %" PRIu64, j->kill[j->kill_at++]);
+    job_try(j, "KILL", sql, then);
+}
+
+/* The coordinator would give the rest of a transaction a minute to come before it stops; it stops
+ * at once when its workers end. */
+static void part_killed(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    if (j->kill_at == j->kill_n)
+        j->rest[0](j, NULL);
+    else
+        job_kill_one(j, part_killed);
+}
+
+static void part_workers(struct job *j, const struct db_result *r)
+{
+    j->kill_n = j->kill_at = 0;
+    for (unsigned row = 0; row < r->rows && j->kill_n < JOB_KILLS_MAX; row++) {
+        const char *id = db_named(r, row, "Id"), *state = db_named(r, row, "State");
+        const char *user = db_named(r, row, "User");
+
+        /* the receiver is stopped by now, and the coordinator has read all */
+        if (id && user && state && strcmp(user, "system user") == 0 &&
+            !strstr(state, "has read all relay log"))
+            j->kill[j->kill_n++] = strtoull(id, NULL, 10);
+    }
+    part_killed(j, NULL);
+}
+
+void job_place_part(struct job *j, job_step_fn then)
+{
+    j->rest[0] = then;
+    if (j->rows && j->facts.repl.sql_running)
+        job_try(j, "SHOW PROCESSLIST", j->dialect->text[STMT_PROCESSES], part_workers);
+    else
+        then(j, NULL);
+}
+
 /* Away with it, so that it is not begun again; and with the error that ended it. */
 void job_place_forget(struct job *j, job_step_fn then)
 {

@@ -206,6 +206,12 @@ static void dr_stop_now(struct job *j, const struct db_result *r)
     dr_stop(j);
 }
 
+static void dr_nothing_whole(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_place_part(j, dr_stop_now);
+}
+
 /* By GTID the server says when it is there; by coordinates it must be asked. */
 static void dr_sleep(struct job *j)
 {
@@ -214,7 +220,7 @@ static void dr_sleep(struct job *j)
     char *sql, *quoted;
 
     if (!s->using_gtid && s->idle) {
-        job_place_rest(j, dr_stop_now, dr_pause);
+        job_place_rest(j, dr_nothing_whole, dr_pause);
         return;
     }
     if (!s->using_gtid) {

@@ -111,8 +111,9 @@ void job_place_reach(struct job *j, job_step_fn then);
 int job_place_reached(struct job *j);
 /* Is a whole transaction left in the relay log? What is not whole never will be. */
 void job_place_rest(struct job *j, job_step_fn none, job_step_fn some);
-/* After job_place_rest found nothing whole and the applier was stopped: forgets the part there is.
- */
+/* After job_place_rest found nothing whole: ends what has begun to apply the part that there is,
+ * and once the applier is stopped forgets it. */
+void job_place_part(struct job *j, job_step_fn then);
 void job_place_forget(struct job *j, job_step_fn then);
 /* Looks for transactions of its own behind `look`, then `then`; own_more. */
 void job_place_look(struct job *j, job_step_fn then);

@@ -34,6 +34,7 @@ def run(lab, variant):
     client = lab.client()
     client.wait_acked(50, server='db1')
     if variant == 'behind':
+        three.kill('agent')  # it would put that right
         three.stop_replication('IO_THREAD')
         client.wait_acked(20, server='db1')
     client.stop()
@@ -52,6 +53,7 @@ def run(lab, variant):
         lab.wait_online('db2', 'db3')
         same_rows(lab, 'db2', 'db3')
     else:
+        three.start_agent()
         lab.wait_state('db3', 'REPLICATION_FAIL', 15)
         told = lab.ctl('explain', 'db3')[1]
         lab.check(f'db1 {end[0]}:{end[1]}' in told, f'explain does not name {end}: {told}')

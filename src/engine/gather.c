@@ -121,6 +121,8 @@ static enum gather gather_tail(const struct engine *e, int s, int to, int who, i
 
     if (last < 0 || last == to || given_up)
         return GATHER_DONE;
+    if (tail_away(e, last))
+        return gather_time(e, s) < FETCH_MS ? GATHER_TAIL : GATHER_DONE;
     if (tail_coming(e, last))
         return in_time ? GATHER_TAIL : GATHER_DONE;
     if (!tail_ready(e, last) || gtid_text_subset(e, last, e->host[last].report.gtid, to) ||
@@ -229,7 +231,8 @@ bool gather_open(const struct engine *e, int s, int to)
 
 static int64_t gather_left(const struct engine *e, int s)
 {
-    int64_t left = e->conf.salvage_ms - gather_time(e, s);
+    bool away = tail_away(e, e->slot[s].last);
+    int64_t left = (away ? FETCH_MS : e->conf.salvage_ms) - gather_time(e, s);
 
     return left > 0 ? left : 0;
 }

@@ -20,6 +20,14 @@ bool tail_coming(const struct engine *e, int h)
     return host_live(e, h) && r->mysqld == MYSQLD_DEAD && r->tail == TAIL_READING;
 }
 
+/* Its agent was about to tell and went silent: it may be back in a moment. */
+bool tail_away(const struct engine *e, int h)
+{
+    const struct msg_report *r = &e->host[h].report;
+
+    return !host_live(e, h) && r->died && (r->tail == TAIL_READING || r->tail == TAIL_READY);
+}
+
 bool tail_never(const struct engine *e)
 {
     return e->conf.data_loss == LOSS_NEVER;

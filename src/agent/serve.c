@@ -98,7 +98,10 @@ static void serve_made(uv_work_t *w, int status)
 
     closer_sub(&d->closer);
     s->busy = false;
-    if (d->stopping || status < 0 || m->rc < 0 || strlen(m->slice.reach) >= GTID_LEN) {
+    if (m->rc == 0 && strlen(m->slice.reach) >= sizeof s->reach)
+        m->rc = err_set(&m->e, -E2BIG, "its GTID set is longer than %zu characters",
+                        sizeof s->reach - 1);
+    if (d->stopping || status < 0 || m->rc < 0) {
         if (m->rc < 0)
             log_warn(&d->log, "what the dead server's binary log holds is not handed over: %s",
                      m->e.msg);
@@ -107,7 +110,7 @@ static void serve_made(uv_work_t *w, int status)
     } else {
         s->fd = m->fd;
         s->size = (int64_t)m->slice.bytes;
-        (void)snprintf(s->reach, sizeof s->reach, "%s", m->slice.reach);
+        memcpy(s->reach, m->slice.reach, strlen(m->slice.reach) + 1);
         log_note(&d->log,
                  "hands over %llu transactions of the dead server's binary log, %lld bytes",
                  (unsigned long long)m->slice.transactions, (long long)s->size);

@@ -153,7 +153,7 @@ static enum place_verdict place_no(const struct engine *e, int h, int w, char *w
                  stands[0] ? stands : "no place", host_name(e, w));
     else if (place_same_server(r->gtid, r->own) && !place_of_in(e, h, w)[0])
         snprintf(text, sizeof text,
-                 "was the writer before, up to %s, and it is not known up to where %s has that",
+                 "was the writer before, up to %.300s, and it is not known up to where %s has that",
                  r->gtid, host_name(e, w));
     else
         snprintf(text, sizeof text, "stands at %s, and %s became the writer at %s",

@@ -312,7 +312,8 @@ static void wr_on_set(struct job *j, const struct db_result *r)
 
 void job_writable(struct job *j, const struct db_result *r)
 {
-    int64_t until_wall_ms = clock_wall_ms() + j->until_ms - clock_boot_ms();
+    /* three clocks in whole ms: it must not count a moment longer than the job */
+    int64_t until_wall_ms = clock_wall_ms() + j->until_ms - clock_boot_ms() - 2;
     char sql[256], until[32];
 
     (void)r;

@@ -227,9 +227,9 @@ static void job_on_answer(struct db *db, const struct db_result *r)
     struct job *j = db_owner(db);
     char text[1024];
 
-    if (j->opening && db_is_closed(db))
+    if (j->switching && db_is_closed(db))
         job_abandon(j);
-    j->opening = false;
+    j->switching = false;
     if (j->cancelled) {
         job_cancelled(j);
     } else if (r->error == DB_OK ||
@@ -357,7 +357,7 @@ static void job_procedure(struct job *j)
         job_observe(j, job_observed);
 }
 
-/* Connections on which opening writes was given up: they must not get to it now. */
+/* Connections on which opening or closing writes was given up: they must not get to it now. */
 static void job_kill_abandoned(struct job *j, const struct db_result *r)
 {
     char sql[64];

@@ -6,6 +6,7 @@
  * A statement given up (deadline, cancel) may still come into force in the server. For opening
  * writes that would be fatal, so: the statement itself carries a wall time (the job's deadline)
  * after which it changes nothing, and the next job first kills the connection it was given up on.
+ * One that closes would undo a later opening: its connection is killed too.
  *
  * Nothing here decides: a job does what it is told and reports what is. */
 #pragma once

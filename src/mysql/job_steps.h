@@ -26,7 +26,7 @@ struct job {
     void (*closed)(void *owner);
 
     const struct dialect *dialect;         /* of the connection that is up */
-    uint64_t abandoned[JOB_ABANDONED_MAX]; /* connections given up while opening writes */
+    uint64_t abandoned[JOB_ABANDONED_MAX]; /* connections given up while opening or closing */
     unsigned abandoned_n;
 
     /* the running job */
@@ -39,7 +39,7 @@ struct job {
     const char *doing;    /* the statement that is out, for sentences */
     bool tolerant;        /* job_try */
     bool cancelled;
-    bool opening; /* the statement that opens writes is out */
+    bool switching; /* a statement that opens or closes writes is out */
     struct server_facts facts;
     bool facts_seen;
     struct semi_sync semi_sync; /* as asked last; survives jobs */

@@ -181,6 +181,7 @@ static void ro_on_set(struct job *j, const struct db_result *r)
 
 static void ro_set(struct job *j)
 {
+    j->switching = true;
     job_try(j, j->dialect->text[STMT_READ_ONLY_ON], j->dialect->text[STMT_READ_ONLY_ON], ro_on_set);
 }
 
@@ -323,6 +324,6 @@ void job_writable(struct job *j, const struct db_result *r)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     snprintf(sql, sizeof sql, j->dialect->text[STMT_READ_ONLY_OFF], until);
 #pragma GCC diagnostic pop
-    j->opening = true;
+    j->switching = true;
     job_try(j, "SET GLOBAL read_only=0", sql, wr_on_set);
 }

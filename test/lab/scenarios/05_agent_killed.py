@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+ALIKE = True
+
+
 def run(lab):
     """SIGKILL of the writer's agent, started again at once: nothing moves.
 

@@ -2,6 +2,7 @@
 from lab.lab import SEEN_S, WRITER, out
 
 AWAY_S, LONG_S = 15, 60
+ALIKE = True
 
 
 def run(lab):

@@ -3,6 +3,7 @@ import glob
 
 from lab.lab import LEASE_S, READERS, WRITER
 
+ALIKE = True
 STORM = 1000  # twice as many messages: a netlink socket's 208 KiB hold some 270
 
 def run(lab):

@@ -56,8 +56,8 @@ def run(lab, variant):
     mend(three)
     lab.sleep(0.6)
     damage(three)
-    lab.sleep(2)
-    lab.check(lab.state('db3') == 'REPLICATION_FAIL', f'db3 is {lab.state("db3")}')
+    lab.sleep(2)  # a look each 0.5 s, and then a trap period until it is bad again
+    lab.wait_state('db3', 'REPLICATION_FAIL')
     lab.check(holders() == wanted, f'a moment moved the readers: {holders()}')
     mended = lab.mark('the applier of db3 runs')
     mend(three)

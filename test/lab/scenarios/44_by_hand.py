@@ -24,6 +24,7 @@ def run(lab):
                                     lambda: one.read_only() is False)
     client.wait_acked(20, server='db1')
     took['replica opened'] = noticed(lab, 'read_only=0 on db3', three.open_writes, three.read_only)
+    lab.sleep(1)  # until then the fence ends connections, an administrator's too
     for thread in ('', 'SQL_THREAD', 'IO_THREAD'):
         took[f'stop {thread}'.strip()] = noticed(
             lab, f'STOP {thread} on db3', lambda: three.stop_replication(thread),

@@ -2,6 +2,11 @@
 from lab import server
 
 VARIANTS = ('password', 'purged')
+DB3_RECEIVES_NOTHING = """table inet lab {
+    chain to { type filter hook input priority -400; ip saddr 10.77.0.13 tcp dport 3306 drop; }
+    chain from { type filter hook output priority -400; ip daddr 10.77.0.13 tcp sport 3306 drop; }
+}
+"""
 
 
 def run(lab, variant):
@@ -29,7 +34,7 @@ def run(lab, variant):
         two.cont('agent')
     else:
         lab.mark('db3 hears nothing any more, db2 goes on and forgets')
-        three.stop_replication('IO_THREAD')
+        one.ns.run(['nft', '-f', '-'], stdin=DB3_RECEIVES_NOTHING)
         client.wait_acked(50)
         for _ in range(2):
             two.sql('FLUSH BINARY LOGS')

@@ -34,8 +34,8 @@ def run(lab, variant):
     """db2 would be the next writer, but for one thing: by itself it never is.
 
     filter: it leaves a database out that the writer has; delayed: it is kept behind; broken: its
-    applier stopped on an error; no-binlog: nobody could follow it. (One stopped by hand is put right
-    in active mode: 44; the rule is in scenario/fit-applier-stopped.) Status
+    applier stopped on an error; no-binlog: nobody could follow it. (One stopped by hand is put
+    right in active mode: 44; the rule is in scenario/fit-applier-stopped.) Status
     names it, a move is refused with it; when db1 dies nobody is the writer until the operator
     forces it.
     """

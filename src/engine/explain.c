@@ -47,7 +47,7 @@ static void duration(int64_t ms, char *out, size_t size)
 static void explain_rule(const struct engine *e, struct page *to, const struct rules *all, int i,
                          unsigned from)
 {
-    const struct rule *r = rule_find(e, all, i, from);
+    const struct rule *r = all->find(e, i, from);
     char why[WHY_LEN];
 
     rule_sentence(e, r, i, why, sizeof why);

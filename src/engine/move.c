@@ -479,7 +479,7 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
         slot_release(e, s, true);
     why[0] = 0;
     if (x->holder >= 0)
-        rule_sentence(e, rule_find(e, &held_rules, s, 0), s, why, sizeof why);
+        rule_sentence(e, held_rules.find(e, s, 0), s, why, sizeof why);
     else if (slot_clear_for(e, s, c->host, why, sizeof why) && gather_open(e, s, c->host))
         gather_waits(e, s, c->host, why, sizeof why);
     answer(p, c->id, 0, "OK: Role '%s' goes to '%s' as soon as it is safe%s%s", role,

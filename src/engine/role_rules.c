@@ -130,31 +130,23 @@ static void say_unfit(const struct engine *e, int role, char *out, size_t size)
         snprintf(out, size, "%s is %s", host_name(e, to), host_state_names[e->host[to].state]);
 }
 
-#define RULE(name_, then_, why_, detail_, ...)                                                     \
-    {                                                                                              \
-        .name = name_, .to = STAY, .then = then_, .why = why_, .detail = detail_, .when = {        \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
-
 /* clang-format off */
-static const struct rule rows[] = {
-    RULE("only-when-active", NULL,
-         "nothing is balanced or given back to a preferred host in this mode", NULL, not_active),
-    RULE("in-motion", NULL, "an address is on its way: one at a time", NULL, in_motion),
-    RULE("balance", then_balance, "addresses are spread evenly", NULL, uneven),
-    RULE("prefer-pinned", NULL,
-         "an operator put it where it is: it does not go back to its preferred host by "
-         "itself", NULL, away, pinned),
-    RULE("prefer-failed", NULL,
-         "going back to its preferred host did not work", say_retry, away, just_failed),
-    RULE("prefer-unfit", NULL, "does not go back to its preferred host: ", say_unfit, away, unfit),
-    RULE("prefer-behind", NULL, "its preferred host has not caught up yet", NULL, away, behind),
-    RULE("prefer", then_prefer, "goes back to its preferred host", NULL, away),
-    RULE("settled", NULL, "nothing is to be moved", NULL),
-};
+#define ROLE_RULES(RULE) \
+    RULE("only-when-active", NULL, \
+         "nothing is balanced or given back to a preferred host in this mode", NULL, not_active) \
+    RULE("in-motion", NULL, "an address is on its way: one at a time", NULL, in_motion) \
+    RULE("balance", then_balance, "addresses are spread evenly", NULL, uneven) \
+    RULE("prefer-pinned", NULL, \
+         "an operator put it where it is: it does not go back to its preferred host by " \
+         "itself", NULL, away, pinned) \
+    RULE("prefer-failed", NULL, \
+         "going back to its preferred host did not work", say_retry, away, just_failed) \
+    RULE("prefer-unfit", NULL, "does not go back to its preferred host: ", say_unfit, away, unfit) \
+    RULE("prefer-behind", NULL, "its preferred host has not caught up yet", NULL, away, behind) \
+    RULE("prefer", then_prefer, "goes back to its preferred host", NULL, away) \
+    RULE("settled", NULL, "nothing is to be moved", NULL)
 /* clang-format on */
-const struct rules role_rules = {rows, ARRAY_LEN(rows)};
+RULES(role_rules, ROLE_RULES, RULE_ROW, RULE_IF)
 
 void roles_work(struct engine *e, struct plan *p)
 {
@@ -163,7 +155,7 @@ void roles_work(struct engine *e, struct plan *p)
 
         if (role_slot(e, role) < 0)
             continue;
-        r = rule_find(e, &role_rules, role, 0);
+        r = role_rules.find(e, role, 0);
         rule_note(e, r);
         if (r->then)
             r->then(e, role, p);

@@ -5,26 +5,6 @@
 
 static const struct rules *const tables[] = {&state_rules, &held_rules, &unheld_rules, &role_rules};
 
-static bool rule_holds(const struct engine *e, const struct rule *r, int subject, unsigned from)
-{
-    if (r->from && !(r->from & from))
-        return false;
-    for (unsigned i = 0; i < CONDITIONS_MAX && r->when[i]; i++)
-        if (!r->when[i](e, subject))
-            return false;
-    return true;
-}
-
-const struct rule *rule_find(const struct engine *e, const struct rules *all, int subject,
-                             unsigned from)
-{
-    for (unsigned i = 0; i < all->n; i++)
-        if (rule_holds(e, &all->at[i], subject, from))
-            return &all->at[i];
-    CHECK(!"a rule for every case");
-    return NULL;
-}
-
 void rule_sentence(const struct engine *e, const struct rule *r, int subject, char *out,
                    size_t size)
 {

@@ -272,52 +272,44 @@ static void say_problem(const struct engine *e, int s, char *out, size_t size)
         snprintf(out, size, ": %.160s", problem);
 }
 
-#define RULE(name_, then_, why_, detail_, ...)                                                     \
-    {                                                                                              \
-        .name = name_, .to = STAY, .then = then_, .why = why_, .detail = detail_, .when = {        \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
-
 /* clang-format off */
-static const struct rule held_rows[] = {
-    RULE("released", then_freed, "has let go", NULL, released),
-    RULE("lease-over", then_freed_silently, "its lease is surely over", NULL, lease_over),
-    RULE("releasing", NULL, "is letting go", say_releasing, releasing),
-    RULE("passive-held", NULL, "passive mode: nothing is moved", say_cause, passive),
-    RULE("named-other", then_named,
-         "the operator named somebody else", NULL, named_other, named_fit),
-    RULE("taken-out-leaves", then_leave, "was taken out of service", NULL, taken_out),
-    RULE("hands-off", NULL,
-         "stays where it is in this mode although its holder is ", say_state, unfit, hands_off),
-    RULE("dead-unheard", NULL,
-         "is HARD_OFFLINE and cannot be told to let go", say_out, dead, silent),
-    RULE("checks-good-again", NULL,
-         "was thought dead, but its checks are not bad any more", NULL, dead, checks_good),
-    RULE("not-heard-since", NULL,
-         "is HARD_OFFLINE, but its agent has not been heard since its checks began to "
-         "fail", say_out, dead, not_heard_since),
-    RULE("dead-leaves", then_leave, "is HARD_OFFLINE", NULL, dead),
-    RULE("last-resort-keep", NULL,
-         "no host of the role is fit, last_resort is keep: stays although it is "
-         "", say_state, balanced, late, nobody_better),
-    RULE("back-leaves", then_leave, "is AWAITING_RECOVERY", NULL, back),
-    RULE("unfit-leaves", then_leave, "replicates badly", NULL, replication_bad),
-    RULE("stand-in-stays", NULL, "stood in, stays in this mode", NULL, stands_in, hands_off),
-    RULE("stand-in-leaves", then_regular, "stood in", NULL, stands_in, regular_fit),
-    RULE("stands-in", NULL,
-         "stands in as the writer, no host of the role is fit (last_resort: "
-         "writer)", NULL, stands_in),
-    RULE("too-slow", then_next, "did not open in catch_up_timeout", NULL, opening, too_slow),
-    RULE("silent-holder", NULL,
-         "has it and its agent is not heard: it goes on by the promises of the "
-         "others", say_out, silent),
-    RULE("opening", NULL,
-         "applies what it received, not open for writes yet", say_problem, opening),
-    RULE("holds", NULL, "has it and is ", say_state),
-};
+#define HELD_RULES(RULE) \
+    RULE("released", then_freed, "has let go", NULL, released) \
+    RULE("lease-over", then_freed_silently, "its lease is surely over", NULL, lease_over) \
+    RULE("releasing", NULL, "is letting go", say_releasing, releasing) \
+    RULE("passive-held", NULL, "passive mode: nothing is moved", say_cause, passive) \
+    RULE("named-other", then_named, \
+         "the operator named somebody else", NULL, named_other, named_fit) \
+    RULE("taken-out-leaves", then_leave, "was taken out of service", NULL, taken_out) \
+    RULE("hands-off", NULL, \
+         "stays where it is in this mode although its holder is ", say_state, unfit, hands_off) \
+    RULE("dead-unheard", NULL, \
+         "is HARD_OFFLINE and cannot be told to let go", say_out, dead, silent) \
+    RULE("checks-good-again", NULL, \
+         "was thought dead, but its checks are not bad any more", NULL, dead, checks_good) \
+    RULE("not-heard-since", NULL, \
+         "is HARD_OFFLINE, but its agent has not been heard since its checks began to " \
+         "fail", say_out, dead, not_heard_since) \
+    RULE("dead-leaves", then_leave, "is HARD_OFFLINE", NULL, dead) \
+    RULE("last-resort-keep", NULL, \
+         "no host of the role is fit, last_resort is keep: stays although it is " \
+         "", say_state, balanced, late, nobody_better) \
+    RULE("back-leaves", then_leave, "is AWAITING_RECOVERY", NULL, back) \
+    RULE("unfit-leaves", then_leave, "replicates badly", NULL, replication_bad) \
+    RULE("stand-in-stays", NULL, "stood in, stays in this mode", NULL, stands_in, hands_off) \
+    RULE("stand-in-leaves", then_regular, "stood in", NULL, stands_in, regular_fit) \
+    RULE("stands-in", NULL, \
+         "stands in as the writer, no host of the role is fit (last_resort: " \
+         "writer)", NULL, stands_in) \
+    RULE("too-slow", then_next, "did not open in catch_up_timeout", NULL, opening, too_slow) \
+    RULE("silent-holder", NULL, \
+         "has it and its agent is not heard: it goes on by the promises of the " \
+         "others", say_out, silent) \
+    RULE("opening", NULL, \
+         "applies what it received, not open for writes yet", say_problem, opening) \
+    RULE("holds", NULL, "has it and is ", say_state)
 /* clang-format on */
-const struct rules held_rules = {held_rows, ARRAY_LEN(held_rows)};
+RULES(held_rules, HELD_RULES, RULE_ROW, RULE_IF)
 
 /* ---- slots that nobody holds as far as this monitor knows ---- */
 
@@ -487,25 +479,24 @@ static void say_gather(const struct engine *e, int s, char *out, size_t size)
 }
 
 /* clang-format off */
-static const struct rule unheld_rows[] = {
-    RULE("two-holders-careful", then_passive,
-         "several hosts say they hold it", NULL, claimed, by_several, careful),
-    RULE("two-holders", NULL,
-         "several hosts say they hold it: none of them gets a lease, until theirs are "
-         "over", NULL, claimed, by_several),
-    RULE("other-may-hold", NULL,
-         "a host says it holds it, but so may ", say_journal, claimed, journal_differs),
-    RULE("found-held", then_adopt, "is found held", NULL, claimed),
-    RULE("passive-unheld", NULL, "passive mode: nothing is given", say_cause, passive),
-    RULE("wait-mode", NULL, "wait mode: waits for the other master, ", say_wait, waiting),
-    RULE("nobody-fit", NULL, "", say_unfit, nobody_fit),
-    RULE("not-clear", NULL, "", say_unclear, not_clear),
-    RULE("loss-asked", then_ask, "", say_gather, loss_asked),
-    RULE("gathering", then_gather, "", say_gather, gathering),
-    RULE("given", then_give, "is given", NULL),
-};
+#define UNHELD_RULES(RULE) \
+    RULE("two-holders-careful", then_passive, \
+         "several hosts say they hold it", NULL, claimed, by_several, careful) \
+    RULE("two-holders", NULL, \
+         "several hosts say they hold it: none of them gets a lease, until theirs are " \
+         "over", NULL, claimed, by_several) \
+    RULE("other-may-hold", NULL, \
+         "a host says it holds it, but so may ", say_journal, claimed, journal_differs) \
+    RULE("found-held", then_adopt, "is found held", NULL, claimed) \
+    RULE("passive-unheld", NULL, "passive mode: nothing is given", say_cause, passive) \
+    RULE("wait-mode", NULL, "wait mode: waits for the other master, ", say_wait, waiting) \
+    RULE("nobody-fit", NULL, "", say_unfit, nobody_fit) \
+    RULE("not-clear", NULL, "", say_unclear, not_clear) \
+    RULE("loss-asked", then_ask, "", say_gather, loss_asked) \
+    RULE("gathering", then_gather, "", say_gather, gathering) \
+    RULE("given", then_give, "is given", NULL)
 /* clang-format on */
-const struct rules unheld_rules = {unheld_rows, ARRAY_LEN(unheld_rows)};
+RULES(unheld_rules, UNHELD_RULES, RULE_ROW, RULE_IF)
 
 static bool slot_arrived(const struct engine *e, int s)
 {
@@ -517,7 +508,7 @@ static bool slot_arrived(const struct engine *e, int s)
 
 static void slot_rule(struct engine *e, int s, const struct rules *all, struct plan *p)
 {
-    const struct rule *r = rule_find(e, all, s, 0);
+    const struct rule *r = all->find(e, s, 0);
 
     rule_note(e, r);
     if (r->then)
@@ -528,7 +519,7 @@ void engine_waits(const struct engine *e, int slot, char *out, size_t size)
 {
     out[0] = 0;
     if (e->slot[slot].holder < 0 && engine_reigns(e))
-        rule_sentence(e, rule_find(e, &unheld_rules, slot, 0), slot, out, size);
+        rule_sentence(e, unheld_rules.find(e, slot, 0), slot, out, size);
 }
 
 void slots_work(struct engine *e, struct plan *p)

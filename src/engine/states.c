@@ -424,104 +424,96 @@ static void say_flapping(const struct engine *e, int h, char *out, size_t size)
 #define ANY       (~0u)
 #define LATE      (IN(REPLICATION_DELAY) | IN(REPLICATION_FAIL))
 
-#define RULE(name_, from_, to_, why_, detail_, ...)                                                \
-    {                                                                                              \
-        .name = name_, .from = from_, .to = to_, .why = why_, .detail = detail_, .when = {         \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
+#define STATE_ROW(name_, from_, to_, why_, detail_, ...)                                           \
+    {.name = name_, .to = to_, .why = why_, .detail = detail_},
+#define STATE_IF(name_, from_, to_, why_, detail_, ...)                                            \
+    if ((from_)&from && RULE_HOLDS(e, subject, ##__VA_ARGS__))                                     \
+        return rule;                                                                               \
+    rule++;
 
 /* clang-format off */
-static const struct rule rules[] = {
-    RULE("taken-out", IN(ADMIN_OFFLINE), STAY,
-         "taken out of service by the operator, until hamm ctl set-online", say_name),
-    RULE("network-down", ANY, STAY,
-         "nothing is judged while the monitor's own network is down", say_network, network_down),
-    RULE("dead", ANY & ~IN(HARD_OFFLINE), HARD_OFFLINE, "", say_dead, dead),
-    RULE("still-dead", IN(HARD_OFFLINE), STAY, "", say_dead, dead),
-
-    RULE("unjudged", IN(UNKNOWN), STAY, "its checks have not answered yet", NULL, unjudged),
-    RULE("first-seen", IN(UNKNOWN), AWAITING_RECOVERY, "seen for the first time", NULL),
-
-    RULE("not-answering", IN(HARD_OFFLINE), STAY, "", say_unanswered, not_answering),
-    RULE("holder-unheard", IN(HARD_OFFLINE), STAY,
-         "answers its checks, but it may hold roles and its agent is not "
-         "heard", NULL, holds_something, unheard),
-    RULE("kept-roles", IN(HARD_OFFLINE), ONLINE,
-         "seen again, kept its roles meanwhile", NULL, kept_roles),
-    RULE("back", IN(HARD_OFFLINE), AWAITING_RECOVERY, "is back", NULL),
-
-    RULE("is-writer", IN(ONLINE), STAY,
-         "has the writer role, follows nobody", NULL, has_writer_role),
-    RULE("extra-transactions", IN(ONLINE) | IN(AWAITING_RECOVERY) | IN(REPLICATION_DELAY),
-         REPLICATION_FAIL, "", say_extra, has_extra),
-    RULE("extra-transactions-stay", IN(REPLICATION_FAIL), STAY,
-         "", say_extra, has_extra),
-
-    RULE("nobody-to-follow", IN(ONLINE), STAY,
-         "nobody whom it could follow is in service: its replication is not held against "
-         "it", say_replication, replication_bad, no_source),
-    RULE("source-just-back", IN(ONLINE), STAY,
-         "whom it follows has just come into service: its replication is judged after a "
-         "minute", say_grace, replication_bad, source_just_back, may_follow_yet),
-    RULE("threads-stopped", IN(ONLINE), REPLICATION_FAIL, "", say_threads, threads_bad),
-    RULE("behind", IN(ONLINE), REPLICATION_DELAY, "", say_backlog, backlog_bad),
-    RULE("fine", IN(ONLINE), STAY, "no check is bad", NULL),
-
-    RULE("writer-open", IN(AWAITING_RECOVERY) | LATE, ONLINE, "open for writes", NULL, is_writer),
-    RULE("writer-opening", IN(AWAITING_RECOVERY) | LATE, STAY,
-         "has the writer role, not open for writes yet", NULL, has_writer_role),
-    RULE("agent-unheard", IN(AWAITING_RECOVERY), STAY, "its agent is not heard", NULL, unheard),
-    RULE("writer-unheard", IN(AWAITING_RECOVERY), STAY, "", say_unheard_writer, writer_unheard),
-    RULE("lacks-last-writes", IN(AWAITING_RECOVERY), STAY, "", say_lacks, lacks_last),
-    RULE("not-compared", IN(AWAITING_RECOVERY), STAY,
-         "its transactions are being compared with the writer's", NULL, not_compared),
-    RULE("returned-broken", IN(AWAITING_RECOVERY), REPLICATION_FAIL,
-         "", say_threads, follows_as_told, has_source, threads_bad),
-    RULE("returned-behind", IN(AWAITING_RECOVERY), REPLICATION_DELAY,
-         "", say_backlog, follows_as_told, has_source, backlog_bad),
-    RULE("not-replicating", IN(AWAITING_RECOVERY), STAY,
-         "replication from the writer has not been seen to work yet", NULL, not_replicating),
-    RULE("calmed-down", IN(AWAITING_RECOVERY), ONLINE,
-         "was flapping, then without a fault for flap_duration", NULL, flapping, calm),
-    RULE("flapping", IN(AWAITING_RECOVERY), STAY,
-         "was flapping: stays out until hamm ctl set-online", say_flapping, flapping),
-    RULE("short-downtime", IN(AWAITING_RECOVERY), ONLINE,
-         "was away for less than a minute without a reboot", NULL, short_downtime),
-    RULE("auto-set-online", IN(AWAITING_RECOVERY), ONLINE, "auto_set_online", NULL, auto_due),
-    RULE("auto-pending", IN(AWAITING_RECOVERY), STAY,
-         "auto_set_online lets it in", say_auto, auto_on),
-    RULE("waits-for-operator", IN(AWAITING_RECOVERY), STAY,
-         "waits for the operator: hamm ctl set-online", say_name),
-
-    RULE("delayed-alone", IN(REPLICATION_DELAY), STAY,
-         "is behind; nobody whom it could follow is in service", NULL, replication_bad, no_source),
-    RULE("delayed-stopped", IN(REPLICATION_DELAY), REPLICATION_FAIL, "", say_threads, threads_bad),
-    RULE("still-stopped", IN(REPLICATION_FAIL), STAY, "", say_threads, threads_bad),
-    RULE("again-but-behind", IN(REPLICATION_FAIL), REPLICATION_DELAY,
-         "replicates again, but is behind: ", say_backlog, backlog_bad),
-    RULE("still-behind", IN(REPLICATION_DELAY), STAY, "", say_backlog, backlog_bad),
-    RULE("nothing-to-follow", LATE, STAY, "there is no writer to follow", NULL, nobody_writes),
-    RULE("half-way", LATE, STAY,
-         "its lag must fall below half of max_backlog", say_half, over_half),
-    RULE("not-following-yet", LATE, STAY,
-         "replication from the writer has not been seen to work yet", NULL, not_replicating),
-    RULE("not-steady", LATE, STAY,
-         "replicates again; back when that has held for the trap period", say_steady, not_steady),
-    RULE("recovered-flapping", LATE, AWAITING_RECOVERY,
-         "replicates again, but was flapping", NULL, flapping),
-    RULE("recovered-returning", LATE, AWAITING_RECOVERY,
-         "replicates again; was dead before", NULL, returning),
-    RULE("recovered", LATE, ONLINE, "replicates again", NULL),
-};
+#define STATE_RULES(RULE) \
+    RULE("taken-out", IN(ADMIN_OFFLINE), STAY, \
+         "taken out of service by the operator, until hamm ctl set-online", say_name) \
+    RULE("network-down", ANY, STAY, \
+         "nothing is judged while the monitor's own network is down", say_network, network_down) \
+    RULE("dead", ANY & ~IN(HARD_OFFLINE), HARD_OFFLINE, "", say_dead, dead) \
+    RULE("still-dead", IN(HARD_OFFLINE), STAY, "", say_dead, dead) \
+    RULE("unjudged", IN(UNKNOWN), STAY, "its checks have not answered yet", NULL, unjudged) \
+    RULE("first-seen", IN(UNKNOWN), AWAITING_RECOVERY, "seen for the first time", NULL) \
+    RULE("not-answering", IN(HARD_OFFLINE), STAY, "", say_unanswered, not_answering) \
+    RULE("holder-unheard", IN(HARD_OFFLINE), STAY, \
+         "answers its checks, but it may hold roles and its agent is not " \
+         "heard", NULL, holds_something, unheard) \
+    RULE("kept-roles", IN(HARD_OFFLINE), ONLINE, \
+         "seen again, kept its roles meanwhile", NULL, kept_roles) \
+    RULE("back", IN(HARD_OFFLINE), AWAITING_RECOVERY, "is back", NULL) \
+    RULE("is-writer", IN(ONLINE), STAY, \
+         "has the writer role, follows nobody", NULL, has_writer_role) \
+    RULE("extra-transactions", IN(ONLINE) | IN(AWAITING_RECOVERY) | IN(REPLICATION_DELAY), \
+         REPLICATION_FAIL, "", say_extra, has_extra) \
+    RULE("extra-transactions-stay", IN(REPLICATION_FAIL), STAY, \
+         "", say_extra, has_extra) \
+    RULE("nobody-to-follow", IN(ONLINE), STAY, \
+         "nobody whom it could follow is in service: its replication is not held against " \
+         "it", say_replication, replication_bad, no_source) \
+    RULE("source-just-back", IN(ONLINE), STAY, \
+         "whom it follows has just come into service: its replication is judged after a " \
+         "minute", say_grace, replication_bad, source_just_back, may_follow_yet) \
+    RULE("threads-stopped", IN(ONLINE), REPLICATION_FAIL, "", say_threads, threads_bad) \
+    RULE("behind", IN(ONLINE), REPLICATION_DELAY, "", say_backlog, backlog_bad) \
+    RULE("fine", IN(ONLINE), STAY, "no check is bad", NULL) \
+    RULE("writer-open", IN(AWAITING_RECOVERY) | LATE, ONLINE, "open for writes", NULL, is_writer) \
+    RULE("writer-opening", IN(AWAITING_RECOVERY) | LATE, STAY, \
+         "has the writer role, not open for writes yet", NULL, has_writer_role) \
+    RULE("agent-unheard", IN(AWAITING_RECOVERY), STAY, "its agent is not heard", NULL, unheard) \
+    RULE("writer-unheard", IN(AWAITING_RECOVERY), STAY, "", say_unheard_writer, writer_unheard) \
+    RULE("lacks-last-writes", IN(AWAITING_RECOVERY), STAY, "", say_lacks, lacks_last) \
+    RULE("not-compared", IN(AWAITING_RECOVERY), STAY, \
+         "its transactions are being compared with the writer's", NULL, not_compared) \
+    RULE("returned-broken", IN(AWAITING_RECOVERY), REPLICATION_FAIL, \
+         "", say_threads, follows_as_told, has_source, threads_bad) \
+    RULE("returned-behind", IN(AWAITING_RECOVERY), REPLICATION_DELAY, \
+         "", say_backlog, follows_as_told, has_source, backlog_bad) \
+    RULE("not-replicating", IN(AWAITING_RECOVERY), STAY, \
+         "replication from the writer has not been seen to work yet", NULL, not_replicating) \
+    RULE("calmed-down", IN(AWAITING_RECOVERY), ONLINE, \
+         "was flapping, then without a fault for flap_duration", NULL, flapping, calm) \
+    RULE("flapping", IN(AWAITING_RECOVERY), STAY, \
+         "was flapping: stays out until hamm ctl set-online", say_flapping, flapping) \
+    RULE("short-downtime", IN(AWAITING_RECOVERY), ONLINE, \
+         "was away for less than a minute without a reboot", NULL, short_downtime) \
+    RULE("auto-set-online", IN(AWAITING_RECOVERY), ONLINE, "auto_set_online", NULL, auto_due) \
+    RULE("auto-pending", IN(AWAITING_RECOVERY), STAY, \
+         "auto_set_online lets it in", say_auto, auto_on) \
+    RULE("waits-for-operator", IN(AWAITING_RECOVERY), STAY, \
+         "waits for the operator: hamm ctl set-online", say_name) \
+    RULE("delayed-alone", IN(REPLICATION_DELAY), STAY, \
+         "is behind; nobody whom it could follow is in service", NULL, replication_bad, no_source) \
+    RULE("delayed-stopped", IN(REPLICATION_DELAY), REPLICATION_FAIL, "", say_threads, threads_bad) \
+    RULE("still-stopped", IN(REPLICATION_FAIL), STAY, "", say_threads, threads_bad) \
+    RULE("again-but-behind", IN(REPLICATION_FAIL), REPLICATION_DELAY, \
+         "replicates again, but is behind: ", say_backlog, backlog_bad) \
+    RULE("still-behind", IN(REPLICATION_DELAY), STAY, "", say_backlog, backlog_bad) \
+    RULE("nothing-to-follow", LATE, STAY, "there is no writer to follow", NULL, nobody_writes) \
+    RULE("half-way", LATE, STAY, \
+         "its lag must fall below half of max_backlog", say_half, over_half) \
+    RULE("not-following-yet", LATE, STAY, \
+         "replication from the writer has not been seen to work yet", NULL, not_replicating) \
+    RULE("not-steady", LATE, STAY, \
+         "replicates again; back when that has held for the trap period", say_steady, not_steady) \
+    RULE("recovered-flapping", LATE, AWAITING_RECOVERY, \
+         "replicates again, but was flapping", NULL, flapping) \
+    RULE("recovered-returning", LATE, AWAITING_RECOVERY, \
+         "replicates again; was dead before", NULL, returning) \
+    RULE("recovered", LATE, ONLINE, "replicates again", NULL)
 /* clang-format on */
-
-const struct rules state_rules = {rules, ARRAY_LEN(rules)};
+RULES(state_rules, STATE_RULES, STATE_ROW, STATE_IF)
 
 void states_work(struct engine *e, struct plan *p)
 {
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
-        const struct rule *r = rule_find(e, &state_rules, (int)h, IN(e->host[h].state));
+        const struct rule *r = state_rules.find(e, (int)h, IN(e->host[h].state));
 
         rule_note(e, r);
         if (r->to != STAY) {

@@ -357,18 +357,29 @@ static void job_procedure(struct job *j)
         job_observe(j, job_observed);
 }
 
-/* Connections on which opening or closing writes was given up: they must not get to it now. */
+/* ---- connections on which opening or closing writes was given up: they must not get to it now.
+ * A killed one that waited no more still does it, so who opens waits until they are gone; who
+ * closes looks for openers itself. ---- */
+
+static void job_list_abandoned(struct job *j, const struct db_result *r);
+
 static void job_kill_abandoned(struct job *j, const struct db_result *r)
 {
     char sql[64];
 
     (void)r;
-    if (j->abandoned_n == 0) {
+    if (j->kill_at < j->abandoned_n) {
+        snprintf(sql, sizeof sql, "KILL %" PRIu64, j->abandoned[j->kill_at++]);
+        job_try(j, "KILL of an abandoned connection", sql, job_kill_abandoned);
+    } else if (j->abandoned_n && j->kind == JOB_WRITABLE) {
+        job_why(j,
+                "connection %" PRIu64 ", on which a change of read_only was given up, was "
+                "killed and is still there",
+                j->abandoned[0]);
+        job_pause(j, JOB_LINGER_MS, job_list_abandoned);
+    } else {
         job_procedure(j);
-        return;
     }
-    snprintf(sql, sizeof sql, "KILL %" PRIu64, j->abandoned[--j->abandoned_n]);
-    job_try(j, "KILL of an abandoned connection", sql, job_kill_abandoned);
 }
 
 /* After a restart of the server, numbers mean other connections: kill our own account's only. */
@@ -388,13 +399,21 @@ static void job_find_abandoned(struct job *j, const struct db_result *r)
         }
     }
     j->abandoned_n = n;
+    j->kill_at = 0;
+    j->why[0] = 0;
     job_kill_abandoned(j, NULL);
+}
+
+static void job_list_abandoned(struct job *j, const struct db_result *r)
+{
+    (void)r;
+    job_ask(j, "SHOW PROCESSLIST", j->dialect->text[STMT_PROCESSES], job_find_abandoned);
 }
 
 static void job_begin(struct job *j)
 {
     if (j->abandoned_n)
-        job_ask(j, "SHOW PROCESSLIST", j->dialect->text[STMT_PROCESSES], job_find_abandoned);
+        job_list_abandoned(j, NULL);
     else
         job_procedure(j);
 }

@@ -10,6 +10,7 @@
 #include "mysql/job.h"
 
 #define JOB_POLL_MS       20
+#define JOB_LINGER_MS     2   /* between looks at a killed connection */
 #define JOB_KILLS_MAX     512 /* in one pass; more are killed in the next */
 #define JOB_ABANDONED_MAX 8
 #define JOB_SEMI_SYNC_MS  1000 /* observing asks for it as often */

@@ -29,9 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RO_LINGER_MS 2   /* between looks at killed connections, */
-#define RO_PATIENCE  25  /* so many times, */
-#define RO_TRX_MS    120 /* then as often as innodb_trx is renewed */
+#define RO_PATIENCE 25  /* looks at killed connections, each JOB_LINGER_MS, */
+#define RO_TRX_MS   120 /* then as often as innodb_trx is renewed */
 #define RO_GRACE_MS                                                                                \
     5 /* planned: the answer to a last commit gets out before its client is killed */
 
@@ -79,7 +78,7 @@ static void ro_on_semi_sync_off(struct job *j, const struct db_result *r)
 {
     if (r->error)
         j->semi_sync_off[0] = 0;
-    job_pause(j, RO_LINGER_MS, ro_list);
+    job_pause(j, JOB_LINGER_MS, ro_list);
 }
 
 static void ro_on_semi_sync(struct job *j, const struct db_result *r)
@@ -138,7 +137,7 @@ static void ro_nearly(struct job *j)
         job_observe(j, ro_observed);
     else if (j->patience > 0) {
         j->patience--;
-        job_pause(j, RO_LINGER_MS, ro_list);
+        job_pause(j, JOB_LINGER_MS, ro_list);
     } else {
         job_ask(j, "open transactions", j->dialect->text[STMT_TRANSACTIONS], ro_on_transactions);
     }
@@ -211,7 +210,7 @@ static void ro_kill(struct job *j, const struct db_result *r)
     } else if (ro_lets_through(j)) {
         if (j->clients) { /* killed just now */
             j->patience--;
-            job_pause(j, RO_LINGER_MS, ro_list);
+            job_pause(j, JOB_LINGER_MS, ro_list);
         } else {
             j->awaits = false;
             job_try(j, "semi-sync", j->dialect->text[STMT_SEMI_SYNC], ro_on_semi_sync);
@@ -224,7 +223,7 @@ static void ro_kill(struct job *j, const struct db_result *r)
                     ? ": GRANT CONNECTION ADMIN is missing (MySQL: CONNECTION_ADMIN, and "
                       "SYSTEM_USER for those of root)"
                     : "");
-        job_pause(j, j->patience > 0 ? RO_LINGER_MS : JOB_POLL_MS, ro_list);
+        job_pause(j, j->patience > 0 ? JOB_LINGER_MS : JOB_POLL_MS, ro_list);
         j->patience -= j->patience > 0;
     } else {
         ro_nearly(j);

@@ -65,12 +65,23 @@ bool net_path(const struct sim *s, int from, int to)
     return s->cut_until[from][to] <= s->now && s->proc[from].on && s->proc[to].on;
 }
 
+/* A lost packet is sent once more, and everything waits for it. Where nothing may move, that must
+ * not by itself outlast a lease, twice in a row. */
+static int64_t net_resend_max(const struct sim *s)
+{
+    if (s->c.kind == KIND_AGENT || s->c.kind == KIND_MONITOR)
+        return 0;
+    if (s->c.kind == KIND_PARTNER)
+        return lease_on(s->c.gate, s->c.lease_ms) / 8 * MS;
+    return 250 * MS;
+}
+
 static int64_t net_delay(struct sim *s, int from, int to)
 {
-    int64_t us = sim_between(s, 100, 3 * MS);
+    int64_t us = sim_between(s, 100, 3 * MS), resend = net_resend_max(s);
 
-    if (s->c.kind != KIND_AGENT && s->c.kind != KIND_MONITOR && sim_chance(s, 5))
-        us += sim_between(s, 0, 250 * MS); /* sent once more */
+    if (resend && sim_chance(s, 5))
+        us += sim_between(s, 0, resend < 250 * MS ? resend : 250 * MS);
     if (s->slow_until[from][to] > s->now)
         us += sim_between(s, 0, s->slow_us[from][to]);
     if (s->cut_until[from][to] > s->now)

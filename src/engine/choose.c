@@ -36,7 +36,7 @@ bool gtid_text_subset(const struct engine *e, int a, const char *text, int b)
 
 /* MariaDB tells the highest number of each server only: of one the writer never heard of nobody
  * knows where its numbers began. */
-static void gtid_tell_extra(struct gtid_set *diff, char *out, size_t size)
+void gtid_tell_extra(struct gtid_set *diff, char *out, size_t size)
 {
     bool more = false;
     size_t n;
@@ -51,12 +51,19 @@ static void gtid_tell_extra(struct gtid_set *diff, char *out, size_t size)
         snprintf(out + n, size - n, " and perhaps earlier ones of that server");
 }
 
+bool gtid_text_less(const struct engine *e, int a, const char *text, int b, struct gtid_set *diff)
+{
+    struct gtid_set x, y;
+
+    return gtid_text(e, a, text, &x) && gtid_has(e, b, &y) && gtid_subtract(&x, &y, diff) == 0;
+}
+
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out, size_t size)
 {
-    struct gtid_set x, y, diff;
+    struct gtid_set diff;
     char places[PROBLEM_LEN];
 
-    if (!gtid_text(e, a, text, &x) || !gtid_has(e, b, &y) || gtid_subtract(&x, &y, &diff) < 0) {
+    if (!gtid_text_less(e, a, text, b, &diff)) {
         snprintf(out, size, "its GTIDs cannot be compared with the writer's");
         return;
     }

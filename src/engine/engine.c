@@ -161,6 +161,7 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
     if (e->reign == REIGN_DEPOSED)
         memcpy(d->deposed, e->reign_why, sizeof d->deposed);
     d->claiming = e->reign == REIGN_CLAIMING;
+    d->receipts = e->receipts;
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         const struct host *x = &e->host[h];
 
@@ -171,6 +172,8 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
         d->host[h].flaps = x->flaps;
         d->host[h].flap_start_wall_ms = x->flap_start_wall;
         d->host[h].last_uptime_s = x->last_uptime_s;
+        if (x->debt.number)
+            d->host[h].debt = x->debt;
     }
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
         const struct slot *x = &e->slot[s];
@@ -218,6 +221,7 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
         x->flaps = d->host[h].flaps;
         x->flap_start_wall = d->host[h].flap_start_wall_ms;
         x->last_uptime_s = d->host[h].last_uptime_s;
+        x->debt = d->host[h].debt;
     }
     for (unsigned s = 0; s < e->conf.names.slots; s++) {
         struct slot *x = &e->slot[s];
@@ -235,6 +239,7 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
                                                                          : ~0ull;
     }
     if (d) {
+        e->receipts = d->receipts;
         e->mode = d->mode;
         memcpy(e->passive_why, d->cause, sizeof e->passive_why);
     }
@@ -466,7 +471,7 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
 {
     bool news;
 
-    p->n = p->grants = 0;
+    p->n = p->grants = p->receipts = 0;
     memset(e->rules_hit, 0, sizeof e->rules_hit);
     if (ev->kind != EV_START && ev->now_ms - e->now > e->conf.lease_ms / 4)
         engine_grace(e, ev->now_ms + e->conf.lease_ms / 12);

@@ -8,6 +8,7 @@
  * said becomes the plan. */
 #pragma once
 
+#include "engine/receipt.h"
 #include "proto/msg.h"
 
 #include <stddef.h>
@@ -85,6 +86,7 @@ struct engine_durable {
     char cause[WHY_LEN];   /* of passive mode; "" the operator */
     char deposed[WHY_LEN]; /* by whom, until --take-over; "" not */
     bool claiming;         /* a new identity, not accepted by everybody yet */
+    uint64_t receipts;     /* number of the last one */
     struct {
         enum host_state state;
         int64_t since_wall_ms;
@@ -92,6 +94,7 @@ struct engine_durable {
         unsigned flaps;
         int64_t flap_start_wall_ms;
         int64_t last_uptime_s;
+        struct debt debt;
     } host[HOSTS_MAX];
     struct {
         int holder; /* -1 nobody */
@@ -177,6 +180,7 @@ enum action_kind {
     ACT_EVENT,     /* for the log and `hamm ctl events` */
     ACT_KILL_HOST, /* run kill_host for host; code: 1 it answers to ping, else 0; EV_KILLED follows
                     */
+    ACT_RECEIPT,   /* keep it for `hamm ctl receipts` */
 };
 enum event_level { EVENT_INFO, EVENT_NOTE, EVENT_WARN };
 
@@ -188,14 +192,16 @@ struct action {
     int code;
     bool more;
     enum event_level level;
-    struct msg_grant *grant; /* lives in the plan */
+    struct msg_grant *grant;       /* lives in the plan */
+    const struct receipt *receipt; /* the same */
     char text[EVENT_LEN];
 };
 
 struct plan {
-    unsigned n, grants;
+    unsigned n, grants, receipts;
     struct action at[ENGINE_PLAN_MAX];
     struct msg_grant grant[8];
+    struct receipt receipt[PLAN_RECEIPTS];
 };
 
 /* kill_host, for the present silence of this host. */
@@ -220,6 +226,7 @@ struct host {
     bool returning; /* was HARD_OFFLINE and not ONLINE since: is let in, not by itself */
     int64_t flap_start_wall;
     int64_t last_uptime_s;
+    struct debt debt;
     enum kill kill;
     char kill_said[WHY_LEN];
 
@@ -304,10 +311,17 @@ struct move {
     } step[STEPS_MAX];
 };
 struct failover_story {
-    bool on;
+    bool on, planned;
+    bool accepted; /* the operator gave up what the old one alone may have */
     int slot, from;
-    int64_t began, released, assigned;
-    char wrote[GTID_LEN]; /* what the old one was last seen to have */
+    enum evidence evidence;
+    int64_t began, decided, released, gathered, fetched, assigned; /* 0 not */
+    int fetch_by;          /* who fetches from the old one's binary log; -1 nobody did */
+    char wrote[GTID_LEN];  /* what the old one was last seen to have */
+    char before[GTID_LEN]; /* what fetch_by had before */
+    char reach[GTID_LEN];  /* all that the old one had when it let go in good order; "" it didn't */
+    char since[SINCE_LEN]; /* struct debt */
+    struct receipt_set salvaged;
     char why[WHY_LEN];
 };
 
@@ -339,6 +353,7 @@ struct engine {
     int64_t next_beat;
     int64_t due; /* when judging is due whatever comes in */
     bool persist_due;
+    uint64_t receipts;     /* number of the last one */
     bool network_down;     /* the monitor's own (ping_ips) */
     int64_t network_up_at; /* again; 0 was never down */
     char network_message[WHY_LEN];

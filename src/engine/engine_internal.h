@@ -5,7 +5,8 @@
  *   slot_rules.c  when slots change  role_rules.c  balance, prefer   gather.c  who has most
  *   tail.c    what a dead writer left                              place.c   file and position
  *   orders.c  what agents are told   move.c    moves, commands       fit.c     who is barred
- *   story.c, kill.c, explain.c */
+ *   story.c   how a change of writer goes                      receipt.c what it cost
+ *   kill.c, explain.c */
 #pragma once
 
 #include "base/check.h"
@@ -14,6 +15,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+struct gtid_set;
 
 struct action *plan_add(struct plan *p, enum action_kind kind);
 void plan_event(struct engine *e, struct plan *p, enum event_level level, int host, const char *fmt,
@@ -93,6 +96,10 @@ int64_t slot_out_at(const struct engine *e, int s, int h);
 bool gtid_text_subset(const struct engine *e, int a, const char *text, int b);
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out,
                      size_t size);
+/* The same as a set. False: they can't be compared. */
+bool gtid_text_less(const struct engine *e, int a, const char *text, int b, struct gtid_set *diff);
+/* A difference for people; changes it where MariaDB doesn't say where it begins. */
+void gtid_tell_extra(struct gtid_set *diff, char *out, size_t size);
 
 /* fit.c */
 void hands_note(struct engine *e, int h, struct plan *p); /* hands.c: it reported */
@@ -105,7 +112,6 @@ bool fit_lends(const struct engine *e, int from, int to);
 bool fit_acknowledged(const struct engine *e, int h);
 
 /* place.c */
-struct gtid_set;
 enum place_verdict {
     PLACE_UNSURE, /* not all is known yet */
     PLACE_CLEAN,  /* it may follow */
@@ -148,6 +154,7 @@ bool tail_never(const struct engine *e); /* nothing may be lost but by the opera
 /* With data_loss never: the last writer may have what `to` lacks, and nobody accepted that. */
 bool tail_unaccepted(const struct engine *e, int s, int to);
 void tail_asks(const struct engine *e, int s, int to, char *out, size_t size);
+void tail_why(const struct engine *e, int h, char *out, size_t size); /* it can't be had */
 int64_t tail_may_start(const struct engine *e, int h);
 
 /* slots.c */
@@ -166,8 +173,23 @@ void slots_work(struct engine *e, struct plan *p);
 void roles_work(struct engine *e, struct plan *p);
 
 /* story.c */
-void story_begins(struct engine *e, int s, int64_t when);
+/* From now on somebody else is wanted in place of `from`; silent: because nothing is heard. */
+void story_begins(struct engine *e, int s, int from, bool silent);
+void story_moves(struct engine *e); /* a planned move blocks writes */
+void story_unplanned(struct engine *e);
+/* in_order: what it reports now is all it had. */
+void story_released(struct engine *e, int s, int from, bool in_order);
+void story_fetches(struct engine *e, int s, int to, int from);
+void story_assigned(struct engine *e, int s);
 void story_told(struct engine *e, struct plan *p);
+
+/* receipt.c */
+void receipt_since(const struct engine *e, int to, char out[SINCE_LEN]);
+/* What `to` has more than `before`. */
+void receipt_salvaged(const struct engine *e, int to, const char *before, struct receipt_set *out);
+void receipt_write(struct engine *e, int w, struct plan *p); /* of e->story; w opened */
+void receipt_compared(struct engine *e, int h, int w, struct plan *p);
+void receipt_reopened(struct engine *e, int w, struct plan *p); /* w is the writer */
 
 /* kill.c */
 void kill_work(struct engine *e, struct plan *p);

@@ -283,6 +283,7 @@ void gather_go(struct engine *e, int s, int to, struct plan *p)
     }
     if (!fetch)
         return;
+    story_fetches(e, s, to, from);
     if ((x->fetch_by != to || x->fetch_from != from) && (!x->reach[0] || tail_ready(e, from))) {
         gather_waits(e, s, to, why, sizeof why);
         if (next == GATHER_FETCH)

@@ -84,8 +84,10 @@ static void move_end(struct engine *e, bool ok, struct plan *p)
 
     move_outcome(e, ok, text, sizeof text);
     plan_event(e, p, ok ? EVENT_NOTE : EVENT_WARN, ok ? m->to : m->from, "%s", text);
-    if (!ok)
+    if (!ok) {
         e->prefer_retry = e->now + PREFER_RETRY_MS;
+        story_unplanned(e);
+    }
     m->phase = MOVE_NONE;
     if (!m->id) /* nobody asked */
         return;
@@ -200,6 +202,7 @@ static void move_go(struct engine *e)
                                           : "is fit",
               host_name(e, m->from));
     e->slot[m->slot].target = m->to;
+    story_moves(e);
     slot_release(e, m->slot, false);
 }
 

@@ -269,6 +269,8 @@ static void order_one(struct engine *e, int h, int w, struct plan *p)
     struct msg_order o;
 
     order_compare(e, h, w, p);
+    if (w >= 0 && h != w)
+        receipt_compared(e, h, w, p);
     order_work_out(e, h, w, &o);
     if (!order_needed(e, h, &o)) {
         if (x->order.serial && x->report.serial < x->order.serial &&
@@ -301,6 +303,8 @@ void orders_work(struct engine *e, struct plan *p)
         }
         e->writer_seen = w;
     }
+    if (w >= 0)
+        receipt_reopened(e, w, p);
     if (e->mode == MODE_PASSIVE)
         return;
     for (unsigned h = 0; h < e->conf.names.hosts; h++)

@@ -172,7 +172,7 @@ static void then_freed_silently(struct engine *e, int s, struct plan *p)
 
 static void then_leave(struct engine *e, int s, struct plan *p)
 {
-    story_begins(e, s, e->now);
+    story_begins(e, s, holder(e, s), false);
     plan_event(e, p, EVENT_NOTE, holder(e, s), "%s: %s must let go, it is %s", slot_name(e, s),
                host_name(e, holder(e, s)), host_state_names[holder_state(e, s)]);
     slot_release(e, s, dead(e, s));
@@ -399,6 +399,7 @@ static void then_adopt(struct engine *e, int s, struct plan *p)
     x->releasing = false;
     x->journal_holder = -1;
     x->gather_since = 0;
+    e->story.on = e->story.on && e->story.slot != s;
     plan_event(e, p, EVENT_NOTE, h, "%s: found held by %s, stays there", slot_name(e, s),
                host_name(e, h));
     if (e->host[h].state == UNKNOWN || e->host[h].state == AWAITING_RECOVERY)

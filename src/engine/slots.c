@@ -28,12 +28,10 @@ static bool slot_written(const struct engine *e, int s, int h, bool has_all)
 }
 
 /* Who had it before counts on, and what there is to reach, until somebody has written. */
-static void slot_was(struct engine *e, int s, int h, bool silent)
+static void slot_was(struct engine *e, int s, int h, bool has_all)
 {
     struct slot *x = &e->slot[s];
     const struct msg_report *r = &e->host[h].report;
-    bool has_all =
-        slot_writable(e, s) && !x->fence && !silent && r->mysqld == MYSQLD_UP && r->facts;
 
     if (!slot_written(e, s, h, has_all)) {
         if (x->fetched) /* it was about another candidate's way there */
@@ -51,16 +49,15 @@ void slot_free(struct engine *e, int s, const char *how, bool silent, struct pla
 {
     struct slot *x = &e->slot[s];
     int was = x->holder;
+    const struct msg_report *r = &e->host[was].report;
+    bool has_all =
+        slot_writable(e, s) && !x->fence && !silent && r->mysqld == MYSQLD_UP && r->facts;
 
     plan_event(e, p, EVENT_NOTE, was, "%s: let go by %s: %s", slot_name(e, s), host_name(e, was),
                how);
-    if (silent)
-        story_begins(e, s, e->host[was].report_at);
-    if (slot_writable(e, s) && e->story.on && !e->story.released) {
-        e->story.released = e->now;
-        memcpy(e->story.wrote, x->wrote, sizeof e->story.wrote);
-    }
-    slot_was(e, s, was, silent);
+    slot_was(e, s, was, has_all);
+    story_begins(e, s, was, silent);
+    story_released(e, s, was, has_all);
     if (silent && x->target < 0)
         x->pinned = false;
     x->holder = -1;
@@ -211,6 +208,7 @@ void slot_assign(struct engine *e, int s, int to, struct plan *p)
     x->adopted = x->releasing = x->fence = x->arrived = false;
     x->target = -1;
     x->gather_since = 0;
+    story_assigned(e, s);
     x->accepted = -1;
     x->asked = false;
     x->journal_holder = -1;
@@ -224,8 +222,6 @@ void slot_assign(struct engine *e, int s, int to, struct plan *p)
     x->host[to].maybe = true;
     electorate_set(e, s, role_candidates(e, e->conf.slot_role[s]));
     e->host[to].reorder = true;
-    if (slot_writable(e, s) && e->story.on && !e->story.assigned)
-        e->story.assigned = e->now;
 }
 
 void slot_release(struct engine *e, int s, bool fence)

@@ -83,7 +83,7 @@ bool tail_unaccepted(const struct engine *e, int s, int to)
            !tail_nothing_missing(e, s, to);
 }
 
-static void tail_why(const struct engine *e, int h, char *out, size_t size)
+void tail_why(const struct engine *e, int h, char *out, size_t size)
 {
     const struct msg_report *r = &e->host[h].report;
 

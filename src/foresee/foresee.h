@@ -45,6 +45,7 @@ enum foresee_kind {
     TELL_AGENT,   /* an agent says */
     TELL_ADDRESS, /* an address comes or goes */
     TELL_SERVER,  /* what a server does */
+    TELL_RECEIPT, /* of a change of writer, or what became known later */
     TELL_OPEN,    /* where writes are possible through the address */
     TELL_BROKEN,  /* two hosts at once: a promise is broken */
 };
@@ -150,6 +151,7 @@ struct foresee {
     struct engine_durable disk;
     struct plan plan;
     struct agent_plan agent_plan;
+    char receipt[FORESEE_TEXT];
     struct msg in;
     hostset open_told;                               /* where writes are open */
     int writable;                                    /* the slot that means that; -1 none */

@@ -94,6 +94,10 @@ static void monitor_perform(struct foresee *f, const struct action *act)
                     act->host < 0 ? "" : foresee_host(f, act->host), act->host < 0 ? "" : ": ",
                     act->text);
         return;
+    case ACT_RECEIPT:
+        engine_tell_receipt(act->receipt, f->receipt, sizeof f->receipt);
+        foresee_say(f, TELL_RECEIPT, -1, "%s", f->receipt);
+        return;
     default:
         return; /* nothing of this world is meant */
     }

@@ -122,6 +122,8 @@ static void tale_on_line(void *owner, const struct foresee_line *line)
 {
     struct tale *t = owner;
 
+    if (line->kind == TELL_RECEIPT)
+        return; /* the event says what can be foreseen */
     if (t->n == TALE_LINES) {
         snprintf(t->cut, sizeof t->cut, "more happens than can be told");
         return;

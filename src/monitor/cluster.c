@@ -61,10 +61,16 @@ static void perform_kill_host(struct cluster *c, const struct action *a)
         kill_host(&c->kills, a->host, c->engine_conf.names.host[a->host], a->code != 0);
 }
 
+static void perform_receipt(struct cluster *c, const struct action *a)
+{
+    receipts_add(&c->receipts, a->receipt);
+}
+
 static void (*const perform[])(struct cluster *, const struct action *) = {
-    [ACT_PERSIST] = perform_persist,     [ACT_BEAT] = perform_beat,     [ACT_ORDER] = perform_order,
-    [ACT_GRANT] = perform_grant,         [ACT_ANSWER] = perform_answer, [ACT_EVENT] = perform_event,
-    [ACT_KILL_HOST] = perform_kill_host,
+    [ACT_PERSIST] = perform_persist,     [ACT_BEAT] = perform_beat,
+    [ACT_ORDER] = perform_order,         [ACT_GRANT] = perform_grant,
+    [ACT_ANSWER] = perform_answer,       [ACT_EVENT] = perform_event,
+    [ACT_KILL_HOST] = perform_kill_host, [ACT_RECEIPT] = perform_receipt,
 };
 
 /* Where it waits: a beat, order or grant takes the place of the one before, which waits for the
@@ -192,6 +198,7 @@ static int cluster_control(struct cluster *c, struct err *e)
         .engine = &c->engine,
         .status = &c->status,
         .ring = &c->ring,
+        .receipts = &c->receipts,
         .socket_path = c->conf->control_socket,
         .at = (struct sockaddr *)&at,
         .tls = c->tls,
@@ -243,6 +250,22 @@ static void cluster_on_record(void *owner, bool bad, const char *text)
     log_at(bad ? LOG_WARN : LOG_NOTE, &c->log, "%s", text);
 }
 
+/* What was written before a crash and is not in the state yet keeps its number. */
+static int cluster_receipts(struct cluster *c, const char *state_dir, struct err *e)
+{
+    struct receipts *r = &c->receipts;
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/%s.%s.monitor.receipts",
+             state_dir ? state_dir : c->conf->state_dir, c->conf->cluster,
+             c->conf->monitors[c->self].name);
+    if (receipts_start(r, c->loop, path, cluster_on_record, c) < 0)
+        return err_set(e, -ENOMEM, "out of memory");
+    if (r->n && r->at[r->n - 1].number > c->durable.receipts)
+        c->durable.receipts = r->at[r->n - 1].number;
+    return 0;
+}
+
 static void cluster_record(struct cluster *c, const char *state_dir)
 {
     const char *monitor = c->conf->monitors[c->self].name;
@@ -292,7 +315,8 @@ int cluster_start(struct cluster *c, uv_loop_t *loop, struct conf *conf, unsigne
     if (ring_init(&c->ring) < 0 || status_conf_init(&c->status, conf) < 0)
         return err_set(e, -ENOMEM, "out of memory");
     engine_init(&c->engine, &c->engine_conf);
-    if (state_open(c, state_dir, e) < 0 || cluster_control(c, e) < 0)
+    if (state_open(c, state_dir, e) < 0 || cluster_receipts(c, state_dir, e) < 0 ||
+        cluster_control(c, e) < 0)
         return e->code;
     cluster_record(c, state_dir);
     cluster_kills(c);
@@ -310,6 +334,7 @@ static void cluster_on_closed(struct closer *closer)
 
     tls_free(c->tls);
     ring_free(&c->ring);
+    receipts_free(&c->receipts);
     status_conf_free(&c->status);
     conf_free(c->conf);
     free(c->held);
@@ -345,6 +370,7 @@ void cluster_stop(struct cluster *c, void (*stopped)(struct cluster *c))
     if (c->control)
         control_stop(c->control, cluster_on_control);
     state_close(c);
+    receipts_stop(&c->receipts, &c->closer);
     record_stop(c->record, &c->closer);
     cluster_end_timer(c, &c->wake);
     cluster_end_timer(c, &c->tick);

@@ -17,6 +17,7 @@
 #include "monitor/control.h"
 #include "monitor/kill.h"
 #include "monitor/network.h"
+#include "monitor/receipts.h"
 #include "monitor/record.h"
 #include "monitor/ring.h"
 #include "monitor/status.h"
@@ -79,6 +80,7 @@ struct cluster {
     struct record *record; /* NULL: it could not be started */
     struct net_tls *tls;
     struct ring ring;
+    struct receipts receipts;
     struct control *control;
     struct whatif whatif;
 

@@ -6,6 +6,7 @@
 #include "loop/closer.h"
 #include "loop/timer.h"
 #include "monitor/chunk.h"
+#include "monitor/receipts.h"
 #include "monitor/ring.h"
 #include "monitor/status.h"
 #include "monitor/words.h"
@@ -251,6 +252,11 @@ static void take_command(struct guest *g, const struct msg_command *m)
         break;
     case WORDS_EXPLAIN:
         reply_explain(g, m->id, &w);
+        break;
+    case WORDS_RECEIPTS:
+        reply_made(g, m->id,
+                   m->json ? receipts_json(with->receipts, with->status->cluster, w.last)
+                           : receipts_text(with->receipts, w.last));
         break;
     case WORDS_WHAT_IF:
         take_what_if(g, m, &w);

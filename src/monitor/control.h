@@ -23,10 +23,12 @@ struct net_tls;
 enum { CONTROL_PEERS_MAX = 64, CONTROL_ORDERS_MAX = 16, CONTROL_IDLE_MS = 60000 };
 
 /* All of it is the owner's and must outlive the control; `at` is read by control_start only. */
+struct receipts;
 struct control_with {
     const struct engine *engine;
     const struct status_conf *status;
     struct ring *ring;
+    const struct receipts *receipts;
     const char *socket_path;   /* its folder is made if missing; NULL: none */
     const struct sockaddr *at; /* for TLS; NULL: none */
     struct net_tls *tls;

@@ -384,9 +384,9 @@ bool record_code_outcome(struct record_code *c, const uint8_t **bytes, size_t *l
 const char *record_action_name(enum action_kind kind)
 {
     static const char *const names[] = {
-        [ACT_PERSIST] = "journal",     [ACT_BEAT] = "beat",     [ACT_ORDER] = "order",
-        [ACT_GRANT] = "grant",         [ACT_ANSWER] = "answer", [ACT_EVENT] = "event",
-        [ACT_KILL_HOST] = "kill_host",
+        [ACT_PERSIST] = "journal",     [ACT_BEAT] = "beat",       [ACT_ORDER] = "order",
+        [ACT_GRANT] = "grant",         [ACT_ANSWER] = "answer",   [ACT_EVENT] = "event",
+        [ACT_KILL_HOST] = "kill_host", [ACT_RECEIPT] = "receipt",
     };
 
     return (unsigned)kind < ARRAY_LEN(names) && names[kind] ? names[kind] : "something else";

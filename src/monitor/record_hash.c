@@ -65,6 +65,28 @@ static void add_grant(uint64_t *h, const struct msg_grant *g)
     }
 }
 
+static void add_receipt(uint64_t *h, const struct receipt *r)
+{
+    ADD(h, r->number);
+    ADD(h, r->later);
+    ADD(h, r->planned);
+    ADD(h, r->evidence);
+    add_text(h, r->role);
+    add_text(h, r->from);
+    add_text(h, r->to);
+    add_text(h, r->trigger);
+    ADD(h, r->began_wall_ms);
+    for (unsigned i = 0; i < PHASE_N; i++)
+        ADD(h, r->phase_ms[i]);
+    ADD(h, r->salvaged.count);
+    add_text(h, r->salvaged.text);
+    ADD(h, r->lost);
+    ADD(h, r->gone.count);
+    add_text(h, r->gone.text);
+    add_text(h, r->why);
+    ADD(h, r->said_wall_ms);
+}
+
 static void add_words(uint64_t *h, const void *data, size_t size)
 {
     uint64_t word;
@@ -106,6 +128,8 @@ uint64_t record_hash_plan(const struct engine *e, const struct plan *p)
         add_text(&h, a->text);
         if (a->grant)
             add_grant(&h, a->grant);
+        if (a->receipt)
+            add_receipt(&h, a->receipt);
         if (a->kind == ACT_ORDER && a->host >= 0)
             add_order(&h, engine_order_of(e, a->host));
         if (a->kind == ACT_PERSIST)
@@ -200,12 +224,16 @@ uint64_t record_hash_layout(void)
         sizeof(struct slot_host),
         sizeof(struct move),
         sizeof(struct failover_story),
+        sizeof(struct receipt),
+        sizeof(struct debt),
         sizeof(struct msg_hello),
         sizeof(struct msg_report),
         sizeof(struct msg_lease),
         sizeof(struct msg_refusal),
         sizeof(struct msg_order),
         offsetof(struct engine, mode),
+        offsetof(struct engine, receipts),
+        offsetof(struct host, debt),
         offsetof(struct engine, last),
         offsetof(struct engine, host),
         offsetof(struct engine, slot),
@@ -227,7 +255,7 @@ uint64_t record_hash_layout(void)
         CK_N,
         HOST_STATE_N,
         MODE_N,
-        ACT_EVENT,
+        ACT_RECEIPT,
         EV_KILLED,
     };
     uint64_t h = basis;

@@ -57,7 +57,8 @@ static bool host_sound(const struct host *x, const struct names *n)
         !ENDS(x->order.at) || !ENDS(x->order.from) || !ENDS(x->order.behind) || !ENDS(r->own) ||
         !ENDS(r->applied) || !ENDS(r->turn_from) || !ENDS(r->turn_own) || !ENDS(r->seen_behind) ||
         !ENDS(r->own_more) || !ENDS(x->order.monitor) || !ENDS(x->sample) || !ENDS(x->extra) ||
-        !ENDS(x->agent_obeys) || (unsigned)x->kill > KILL_FAILED || !ENDS(x->kill_said))
+        !ENDS(x->agent_obeys) || !ENDS(x->debt.since) || (unsigned)x->kill > KILL_FAILED ||
+        !ENDS(x->kill_said))
         return false;
     for (unsigned i = 0; i < r->n; i++)
         if (!within(r->slot[i].slot, 0, n->slots))
@@ -77,18 +78,25 @@ static bool slot_sound(const struct slot *x, unsigned hosts)
            ENDS(x->wrote);
 }
 
+static bool story_sound(const struct failover_story *t, unsigned hosts)
+{
+    return ENDS(t->wrote) && ENDS(t->before) && ENDS(t->reach) && ENDS(t->since) && ENDS(t->why) &&
+           ENDS(t->salvaged.text) &&
+           (!t->on || ((unsigned)t->evidence < EVIDENCE_N && within(t->slot, 0, SLOTS_MAX) &&
+                       within(t->from, 0, hosts) && within(t->fetch_by, -1, hosts)));
+}
+
 bool replay_engine_sound(const struct engine *e)
 {
     const struct names *n = &e->conf.names;
 
     if (!conf_sound(&e->conf) || !ENDS(e->identity) || !ENDS(e->fresh_identity) ||
         !ENDS(e->passive_why) || !ENDS(e->reign_why) || !ENDS(e->network_message) ||
-        !ENDS(e->move.gtid) || !ENDS(e->story.wrote) || (unsigned)e->reign > REIGN_DEPOSED ||
-        (unsigned)e->mode >= MODE_N || !within(e->writer_seen, -1, n->hosts) ||
-        e->move.steps > STEPS_MAX || !ENDS(e->move.error) || !ENDS(e->story.why) ||
-        !within(e->move.slot, -1, SLOTS_MAX) || !within(e->move.from, -1, HOSTS_MAX) ||
-        !within(e->move.to, -1, HOSTS_MAX) || !within(e->story.slot, -1, SLOTS_MAX) ||
-        !within(e->story.from, -1, HOSTS_MAX))
+        !ENDS(e->move.gtid) || !story_sound(&e->story, n->hosts) ||
+        (unsigned)e->reign > REIGN_DEPOSED || (unsigned)e->mode >= MODE_N ||
+        !within(e->writer_seen, -1, n->hosts) || e->move.steps > STEPS_MAX ||
+        !ENDS(e->move.error) || !within(e->move.slot, -1, SLOTS_MAX) ||
+        !within(e->move.from, -1, HOSTS_MAX) || !within(e->move.to, -1, HOSTS_MAX))
         return false;
     for (unsigned i = 0; i < e->move.steps; i++)
         if (!ENDS(e->move.step[i].what))
@@ -116,7 +124,8 @@ static bool durable_sound(const struct engine_durable *d, const struct names *n)
     if (!ENDS(d->identity) || !ENDS(d->cause) || !ENDS(d->deposed) || (unsigned)d->mode >= MODE_N)
         return false;
     for (unsigned h = 0; h < n->hosts; h++)
-        if ((unsigned)d->host[h].state >= HOST_STATE_N || !truth(&d->host[h].flapping))
+        if ((unsigned)d->host[h].state >= HOST_STATE_N || !truth(&d->host[h].flapping) ||
+            !truth(&d->host[h].debt.some) || !ENDS(d->host[h].debt.since))
             return false;
     for (unsigned s = 0; s < n->slots; s++)
         if (!within(d->slot[s].holder, -1, n->hosts) || !within(d->slot[s].target, -1, n->hosts) ||

@@ -98,6 +98,9 @@ void replay_words_action(struct buf *to, const struct engine *e, const struct ac
     case ACT_ANSWER:
         buf_addf(to, "exit %d: ", a->code);
         break;
+    case ACT_RECEIPT:
+        buf_addf(to, "%" PRIu64 "%s\n", a->receipt->number, a->receipt->later ? ", completed" : "");
+        return;
     default:
         buf_addf(to, "%s", a->host < 0 ? "" : host_of(e, a->host));
         break;

@@ -24,20 +24,26 @@ static json_t *state_set(hostset set, const struct names *names)
     return list;
 }
 
+static json_t *state_debt(const struct debt *d)
+{
+    return json_pack("{s:I, s:b, s:s}", "receipt", (json_int_t)d->number, "some", d->some, "since",
+                     d->since);
+}
+
 char *state_encode(const struct engine_durable *d, const struct names *names)
 {
     json_t *hosts = json_object(), *slots = json_object(), *all;
     char *text;
 
     for (unsigned h = 0; h < names->hosts; h++)
-        json_object_set_new(hosts, names->host[h],
-                            json_pack("{s:s, s:I, s:b, s:b, s:i, s:I, s:I}", "state",
-                                      host_state_names[d->host[h].state], "since",
-                                      (json_int_t)d->host[h].since_wall_ms, "flapping",
-                                      d->host[h].flapping, "returning", d->host[h].returning,
-                                      "flaps", (int)d->host[h].flaps, "flap_start",
-                                      (json_int_t)d->host[h].flap_start_wall_ms, "last_uptime",
-                                      (json_int_t)d->host[h].last_uptime_s));
+        json_object_set_new(
+            hosts, names->host[h],
+            json_pack("{s:s, s:I, s:b, s:b, s:i, s:I, s:I, s:o}", "state",
+                      host_state_names[d->host[h].state], "since",
+                      (json_int_t)d->host[h].since_wall_ms, "flapping", d->host[h].flapping,
+                      "returning", d->host[h].returning, "flaps", (int)d->host[h].flaps,
+                      "flap_start", (json_int_t)d->host[h].flap_start_wall_ms, "last_uptime",
+                      (json_int_t)d->host[h].last_uptime_s, "owes", state_debt(&d->host[h].debt)));
     for (unsigned s = 0; s < names->slots; s++) {
         int holder = d->slot[s].holder, last = d->slot[s].last, target = d->slot[s].target;
 
@@ -52,10 +58,11 @@ char *state_encode(const struct engine_durable *d, const struct names *names)
                                       state_set(d->slot[s].allowed, names), "maybe",
                                       state_set(d->slot[s].maybe, names)));
     }
-    all = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:b, s:o, s:o}", "version", VERSION, "identity",
-                    d->identity, "epoch", (json_int_t)d->epoch, "mode", mode_names[d->mode],
-                    "cause", d->cause, "deposed", d->deposed, "claiming", d->claiming, "hosts",
-                    hosts, "slots", slots);
+    all =
+        json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:b, s:I, s:o, s:o}", "version", VERSION,
+                  "identity", d->identity, "epoch", (json_int_t)d->epoch, "mode",
+                  mode_names[d->mode], "cause", d->cause, "deposed", d->deposed, "claiming",
+                  d->claiming, "receipts", (json_int_t)d->receipts, "hosts", hosts, "slots", slots);
     text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return text;
@@ -93,6 +100,15 @@ static hostset state_hosts(const json_t *list, const struct names *names)
     return set;
 }
 
+static void state_read_debt(struct debt *d, const json_t *o)
+{
+    const char *since = json_string_value(json_object_get(o, "since"));
+
+    d->number = (uint64_t)json_integer_value(json_object_get(o, "receipt"));
+    d->some = json_is_true(json_object_get(o, "some"));
+    snprintf(d->since, sizeof d->since, "%s", since ? since : "");
+}
+
 static void state_read_host(struct engine_durable *d, unsigned h, const json_t *o)
 {
     int state =
@@ -105,6 +121,7 @@ static void state_read_host(struct engine_durable *d, unsigned h, const json_t *
     d->host[h].flaps = (unsigned)json_integer_value(json_object_get(o, "flaps"));
     d->host[h].flap_start_wall_ms = json_integer_value(json_object_get(o, "flap_start"));
     d->host[h].last_uptime_s = json_integer_value(json_object_get(o, "last_uptime"));
+    state_read_debt(&d->host[h].debt, json_object_get(o, "owes"));
 }
 
 int state_decode(struct engine_durable *d, const struct names *names, const char *text, size_t len,
@@ -130,6 +147,7 @@ int state_decode(struct engine_durable *d, const struct names *names, const char
         snprintf(d->deposed, sizeof d->deposed, "%s",
                  json_string_value(json_object_get(all, "deposed")));
     d->claiming = json_is_true(json_object_get(all, "claiming"));
+    d->receipts = (uint64_t)json_integer_value(json_object_get(all, "receipts"));
     for (unsigned h = 0; h < names->hosts; h++)
         state_read_host(d, h, json_object_get(json_object_get(all, "hosts"), names->host[h]));
     for (unsigned s = 0; s < names->slots; s++) {

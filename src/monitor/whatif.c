@@ -45,9 +45,10 @@ static bool whatif_is_over(void *owner)
 static void whatif_json(struct whatif_job *j)
 {
     static const char *const kinds[] = {
-        [TELL_FAULT] = "fault",   [TELL_EVENT] = "event", [TELL_ANSWER] = "answer",
-        [TELL_ORDER] = "order",   [TELL_AGENT] = "agent", [TELL_ADDRESS] = "address",
-        [TELL_SERVER] = "server", [TELL_OPEN] = "writes", [TELL_BROKEN] = "broken",
+        [TELL_FAULT] = "fault",   [TELL_EVENT] = "event",     [TELL_ANSWER] = "answer",
+        [TELL_ORDER] = "order",   [TELL_AGENT] = "agent",     [TELL_ADDRESS] = "address",
+        [TELL_SERVER] = "server", [TELL_RECEIPT] = "receipt", [TELL_OPEN] = "writes",
+        [TELL_BROKEN] = "broken",
     };
     json_t *lines = json_array(), *all;
     char *text;

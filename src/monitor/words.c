@@ -213,6 +213,10 @@ static int parse(struct parse *p)
         out->follow = p->args->follow;
         out->last = p->args->last;
         return 0;
+    case COMMAND_RECEIPTS:
+        out->kind = WORDS_RECEIPTS;
+        out->last = p->args->last;
+        return 0;
     case COMMAND_EXPLAIN:
         return parse_explain(p);
     case COMMAND_WHAT_IF:

@@ -17,6 +17,7 @@ enum words_kind {
     WORDS_MODE, /* which one is it? */
     WORDS_EVENTS,
     WORDS_EXPLAIN,
+    WORDS_RECEIPTS,
     WORDS_WHAT_IF,
     WORDS_ORDER,
 };
@@ -27,7 +28,7 @@ struct words {
     int role;                    /* WORDS_EXPLAIN: this role or `host`; both -1: the cluster */
     const struct faults *faults; /* WORDS_WHAT_IF */
     bool follow;                 /* WORDS_EVENTS */
-    unsigned last;               /* WORDS_EVENTS: how many of the past */
+    unsigned last;               /* WORDS_EVENTS, WORDS_RECEIPTS: how many of the past */
     struct engine_command order; /* WORDS_ORDER; id is for the caller to set */
 };
 

@@ -27,6 +27,11 @@ const struct command commands[COMMAND_N] = {
     [COMMAND_EVENTS] = {"events", "[-f] [-n N]",
                         "the last N events (20); -f: and those to come, until Ctrl-C", 0, 0,
                         "-f -n "},
+    [COMMAND_RECEIPTS] =
+        {"receipts", "[N]",
+         "what the last N (10) changes of writer left behind: what began each, how "
+         "long it took, what was salvaged, which transactions are known to be lost",
+         0, 1, ""},
     [COMMAND_EXPLAIN] =
         {"explain", "[HOST|ROLE]",
          "why it is as it is: the rules that hold, what each other candidate lacks, "
@@ -70,7 +75,7 @@ static bool has_option(const struct command *c, const char *option)
     return at && at[strlen(option)] == ' ';
 }
 
-static int number(const char *text, unsigned *out, struct err *e)
+static int number(const char *text, const char *of, unsigned *out, struct err *e)
 {
     char *end;
     long n;
@@ -78,7 +83,7 @@ static int number(const char *text, unsigned *out, struct err *e)
     errno = 0;
     n = strtol(text, &end, 10);
     if (errno || end == text || *end || n < 0)
-        return err_set(e, -EINVAL, "-n: \"%.64s\" is no number of events", text);
+        return err_set(e, -EINVAL, "\"%.64s\" is no number of %s", text, of);
     *out = n > COMMAND_EVENTS_MOST ? COMMAND_EVENTS_MOST : (unsigned)n;
     return 0;
 }
@@ -100,7 +105,7 @@ static int option(struct command_args *a, const struct msg_command *m, unsigned 
     if (++*i == m->n)
         return usage(c, e);
     if (!strcmp(word, "-n"))
-        return number(m->word[*i], &a->last, e);
+        return number(m->word[*i], "events", &a->last, e);
     if (!strcmp(word, "--lost"))
         a->lost = m->word[*i];
     else
@@ -126,6 +131,10 @@ int command_parse(struct command_args *out, const struct msg_command *m, struct 
     }
     if (a.n < c->least || a.n > c->most)
         return usage(c, e);
+    if (a.kind == COMMAND_RECEIPTS && !a.n)
+        a.last = COMMAND_RECEIPTS_LAST;
+    else if (a.kind == COMMAND_RECEIPTS && number(a.arg[0], "receipts", &a.last, e) < 0)
+        return e->code;
     if (a.lost && !a.force)
         return err_set(e, -EINVAL, "--lost declares %.64s dead for good: it goes with --force only",
                        a.lost);

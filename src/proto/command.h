@@ -17,6 +17,7 @@ enum command_kind {
     COMMAND_SET_IP,
     COMMAND_PING,
     COMMAND_EVENTS,
+    COMMAND_RECEIPTS,
     COMMAND_EXPLAIN,
     COMMAND_WHAT_IF,
     COMMAND_SET_ACTIVE, /* MMM's words for `mode` */
@@ -41,10 +42,10 @@ struct command_args {
     bool force, follow, exit_code; /* --force, -f, --exit-code */
     const char *lost;              /* --lost; NULL: not given */
     const char *accept_loss;       /* --accept-loss; NULL: not given */
-    unsigned last;                 /* -n */
+    unsigned last;                 /* -n, receipts N */
 };
 
-enum { COMMAND_EVENTS_LAST = 20, COMMAND_EVENTS_MOST = 1000 };
+enum { COMMAND_EVENTS_LAST = 20, COMMAND_EVENTS_MOST = 1000, COMMAND_RECEIPTS_LAST = 10 };
 
 /* By its name, in which a dash and an underscore are the same; COMMAND_N: there is none. */
 enum command_kind command_find(const char *word);

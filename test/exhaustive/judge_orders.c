@@ -18,6 +18,7 @@ void judge_kind(enum action_kind kind)
     case ACT_ANSWER:
     case ACT_EVENT:
     case ACT_KILL_HOST:
+    case ACT_RECEIPT:
         return;
     }
     broken("a kind of action", "%d is none", (int)kind);

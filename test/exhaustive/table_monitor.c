@@ -14,6 +14,7 @@ static int next(int kind)
     case ACT_ANSWER:
     case ACT_EVENT:
     case ACT_KILL_HOST:
+    case ACT_RECEIPT:
         return kind + 1;
     }
     return -1;

@@ -214,19 +214,20 @@ static int read_set(struct reader *r, unsigned n, char **word)
     return n % 2 ? bad(r, "set KEY VALUE, KEY VALUE ...", "") : 0;
 }
 
-static int read_hide(struct reader *r, unsigned n, const char *const *word)
+/* hide KIND... and show KIND... */
+static int read_hide(struct reader *r, unsigned n, const char *const *word, bool hide)
 {
     static const char *const kinds[] = {
         [TELL_FAULT] = "faults",   [TELL_EVENT] = "events", [TELL_ANSWER] = "answers",
         [TELL_ORDER] = "orders",   [TELL_AGENT] = "agents", [TELL_ADDRESS] = "addresses",
-        [TELL_SERVER] = "servers", [TELL_OPEN] = "writes",
+        [TELL_SERVER] = "servers", [TELL_OPEN] = "writes",  [TELL_RECEIPT] = "receipts",
     };
     int at = 0;
 
     for (unsigned i = 0; i < n; i++) {
         if (!set_choice(word[i], kinds, ARRAY_LEN(kinds), &at))
             return bad(r, "nothing of that kind is told", word[i]);
-        r->s->hidden[at] = true;
+        r->s->hidden[at] = hide;
     }
     return 0;
 }
@@ -288,7 +289,9 @@ static int read_line(struct reader *r, char *text)
     if (strcmp(word[0], "set") == 0)
         return read_set(r, rest, (char **)(word + 1));
     if (strcmp(word[0], "hide") == 0)
-        return read_hide(r, rest, word + 1);
+        return read_hide(r, rest, word + 1, true);
+    if (strcmp(word[0], "show") == 0)
+        return read_hide(r, rest, word + 1, false);
     if (strcmp(word[0], "stored") == 0)
         return read_stored(r, rest, word + 1);
     if (strcmp(word[0], "state") == 0 && n == 2) {
@@ -323,6 +326,7 @@ static void scene_defaults(struct scene *s)
     c.careful_startup = true;
     foresee_conf_of(&s->conf, &c);
     s->end_ms = -1;
+    s->hidden[TELL_RECEIPT] = true;
 }
 
 static char *file_text(const char *path, struct err *e)

@@ -234,6 +234,8 @@ static void monitor_perform(struct sim *s, int m, const struct action *act)
         if (act->kind == ACT_GRANT)
             h->grant = *act->grant;
         return;
+    case ACT_RECEIPT:
+        return;
     case ACT_KILL_HOST:
         monitor_kills(s, m, act->host);
         return;

@@ -73,6 +73,10 @@ static void reading(void **state)
     (void)state;
     is("ping", WORDS_PING);
     is("status", WORDS_STATUS);
+    is("receipts", WORDS_RECEIPTS);
+    assert_int_equal(w.last, 10);
+    is("receipts 3", WORDS_RECEIPTS);
+    assert_int_equal(w.last, 3);
     is("status --exit-code", WORDS_STATUS);
     is("show", WORDS_SHOW);
     is("mode", WORDS_MODE);
@@ -159,6 +163,8 @@ static void mistakes(void **state)
     wrong("sh", "unknown command \"sh\"; hamm ctl --help lists them");
     wrong("show-", "unknown command \"show-\"; hamm ctl --help lists them");
     wrong("set-online", "usage: hamm ctl set-online HOST");
+    wrong("receipts many", "\"many\" is no number of receipts");
+    wrong("receipts 3 4", "usage: hamm ctl receipts [N]");
     wrong("ping now", "usage: hamm ctl ping");
     wrong("set-online dbx", "unknown host \"dbx\": the hosts are db1, db2, db3");
     wrong("checks db1 p.*",
@@ -175,8 +181,8 @@ static void mistakes(void **state)
     wrong("set-ip 10.77.0.1000 db2", "\"10.77.0.1000\" is no IP address");
     wrong("set-ip 10.77.0.9 db2",
           "unknown address 10.77.0.9: the roles have 10.77.0.100, fd00::100, 10.77.0.103");
-    wrong("events -n many", "-n: \"many\" is no number of events");
-    wrong("events -n -1", "-n: \"-1\" is no number of events");
+    wrong("events -n many", "\"many\" is no number of events");
+    wrong("events -n -1", "\"-1\" is no number of events");
     wrong("show --force", "show has no option --force; usage: hamm ctl show");
     wrong("events --f", "events has no option --f; usage: hamm ctl events [-f] [-n N]");
 }

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `hamm ctl receipts` says, and the same from the servers' binary logs, GTID by GTID."""
+import json
+import re
+
+
+def receipts(lab, n=50):
+    text = lab.ctl('receipts', str(n), json_out=True)[1]
+    return json.loads(text[text.index('{'):])['receipts']
+
+
+def each(gtids):
+    """A set as hamm writes it, one by one: 0-1-101..103,0-2-7 or uuid:1-3:7 of MySQL."""
+    found = set()
+    for item in (gtids or '').replace('none', '').split(','):
+        if ':' in item:
+            uuid, *spans = item.split(':')
+            found |= {f'{uuid}:{i}' for s in spans
+                      for i in range(int(s.split('-')[0]), int(s.split('-')[-1]) + 1)}
+        elif item:
+            domain, server, span = item.split('-')
+            found |= {f'{domain}-{server}-{i}' for s in [span.split('..')]
+                      for i in range(int(s[0]), int(s[-1]) + 1)}
+    return found
+
+
+def logged(host):
+    """Every GTID in the binary logs of a server."""
+    found = set()
+    for row in host.sql('SHOW BINARY LOGS'):
+        for event in host.sql(f"SHOW BINLOG EVENTS IN '{row['Log_name']}'", 30):
+            if event['Event_type'].lower().startswith('gtid'):
+                found |= set(re.findall(r'GTID (\d+-\d+-\d+)|([0-9a-f-]{36}:\d+)', event['Info']))
+    return {a or b for a, b in found}
+
+
+def of_server(host, gtids):
+    """Those that were first committed there."""
+    own = (host.value('@@server_uuid') + ':' if host.flavour.name == 'mysql'
+           else f"{host.value('@@gtid_domain_id')}-{host.id}-")
+    return {g for g in gtids if g.startswith(own)}
+
+
+def last_of(lab, old):
+    return next(r for r in reversed(receipts(lab)) if r['from'] == old)
+
+
+def assert_lost(lab, old, new, before=frozenset()):
+    """The receipt of the failover from `old`, which is back, names exactly the transactions that
+    `old` has committed and `new` has not: as their binary logs say, since `before`."""
+    lab.wait_until(lambda: last_of(lab, old)['lost'], 15, f'{old} completes its receipt',
+                   lambda: lab.ctl('receipts')[1])
+    r, lost = last_of(lab, old), logged(lab.host(old)) - logged(lab.host(new)) - before
+    lab.check(each(r['lost']) == lost and r.get('lost_count', 0) == len(lost),
+              f'only {old} has {sorted(lost)}, the receipt says {r}')
+    lab.check((r['lost'] == 'none') == (not lost) and r['to'] == new, f'receipt: {r}')
+    lab.mark(f'receipt {r["number"]}: {r["lost"]}')
+    return r

@@ -269,9 +269,10 @@ static void agent_on_facts(struct agent *a, int64_t now, const struct agent_fact
 
     if (a->mysqld != MYSQLD_UP)
         return;
-    if (!a->facts_known || memcmp(f, &a->facts, sizeof *f) != 0)
+    if (!a->facts_known || memcmp(f, &a->facts, sizeof *f) != 0) {
         a->report_due = true;
-    a->facts = *f;
+        a->facts = *f;
+    }
     a->facts_known = true;
     a->facts_at = now;
     if (f->receiver != RECEIVER_NO || f->applier)

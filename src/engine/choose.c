@@ -233,15 +233,20 @@ static unsigned choose_load(const struct engine *e, int role, int h)
     return n;
 }
 
-/* Of two with as many addresses the one without the writer role has less to do. */
-static unsigned choose_weight(const struct engine *e, int role, int h)
+/* Who writes, or shall. */
+static int choose_writer(const struct engine *e)
 {
     int s = engine_active_slot(e);
     const struct slot *x = s < 0 ? NULL : &e->slot[s];
-    int writer = x ? x->holder : -1;
 
-    if (x && (x->holder < 0 || x->releasing))
-        writer = x->target >= 0 ? x->target : slot_choose(e, s, NULL, 0);
+    if (!x || (x->holder >= 0 && !x->releasing))
+        return x ? x->holder : -1;
+    return x->target >= 0 ? x->target : slot_choose(e, s, NULL, 0);
+}
+
+/* Of two with as many addresses the one without the writer role has less to do. */
+static unsigned choose_weight(const struct engine *e, int role, int h, int writer)
+{
     return 2 * choose_load(e, role, h) + (writer == h);
 }
 
@@ -272,6 +277,7 @@ static int choose_resort(const struct engine *e, int s)
 int slot_choose(const struct engine *e, int s, char *why, size_t size)
 {
     int role = e->conf.slot_role[s], best = -1;
+    int writer = e->conf.role[role].exclusive ? -1 : choose_writer(e);
     bool best_clear = false, stale = false;
     char words[WHY_LEN], *lacks = why ? words : NULL;
 
@@ -296,8 +302,9 @@ int slot_choose(const struct engine *e, int s, char *why, size_t size)
         clear = slot_clear_for(e, s, h, lacks, sizeof words);
         if (best < 0 ||
             (e->conf.role[role].exclusive ? choose_better(e, role, e->slot[s].last, h, best)
-             : clear != best_clear        ? clear
-                                   : choose_weight(e, role, h) < choose_weight(e, role, best))) {
+             : clear != best_clear
+                 ? clear
+                 : choose_weight(e, role, h, writer) < choose_weight(e, role, best, writer))) {
             best = h;
             best_clear = clear;
         }
@@ -307,12 +314,12 @@ int slot_choose(const struct engine *e, int s, char *why, size_t size)
 
 int balance_least(const struct engine *e, int role, int s, unsigned *n)
 {
-    int least = -1;
+    int least = -1, writer = choose_writer(e);
     unsigned lightest = 0;
 
     for (unsigned i = 0; i < e->conf.role[role].hosts; i++) {
         int h = e->conf.role[role].host[i];
-        unsigned weight = choose_weight(e, role, h);
+        unsigned weight = choose_weight(e, role, h, writer);
 
         if ((least < 0 || weight < lightest) && slot_fit(e, s, h, false, NULL, 0) &&
             slot_clear_for(e, s, h, NULL, 0)) {

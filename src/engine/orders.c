@@ -198,7 +198,8 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
 
 static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
 {
-    memset(o, 0, offsetof(struct msg_order, reach) + 1);
+    memset(o, 0, offsetof(struct msg_order, at));
+    o->at[0] = o->from[0] = o->behind[0] = o->reach[0] = 0;
     o->epoch = e->epoch;
     memcpy(o->monitor, e->identity, sizeof o->monitor);
     o->start_id = e->host[h].report.start_id;
@@ -218,20 +219,29 @@ static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
     order_follow(e, h, w, o);
 }
 
+/* Most are empty. */
+static bool order_same_text(const char *a, const char *b)
+{
+    return a[0] == b[0] && (!a[0] || strcmp(a, b) == 0);
+}
+
 static bool order_same(const struct msg_order *a, const struct msg_order *b)
 {
     return a->hold == b->hold && a->as_is == b->as_is && a->follow == b->follow &&
            a->source == b->source && a->start_id == b->start_id && a->look == b->look &&
-           strcmp(a->at, b->at) == 0 && strcmp(a->behind, b->behind) == 0 && a->tail == b->tail &&
-           (!b->may_start || a->may_start == b->may_start) && strcmp(a->reach, b->reach) == 0 &&
-           a->fence >= b->fence;
+           order_same_text(a->at, b->at) && order_same_text(a->behind, b->behind) &&
+           a->tail == b->tail && (!b->may_start || a->may_start == b->may_start) &&
+           order_same_text(a->reach, b->reach) && a->fence >= b->fence;
 }
 
 /* Only what is used of `from`; the rest of `to` is zero. */
 static void order_copy(struct msg_order *to, const struct msg_order *from)
 {
     memset(to, 0, sizeof *to);
-    memcpy(to, from, offsetof(struct msg_order, reach));
+    memcpy(to, from, offsetof(struct msg_order, at));
+    memcpy(to->at, from->at, strlen(from->at));
+    memcpy(to->from, from->from, strlen(from->from));
+    memcpy(to->behind, from->behind, strlen(from->behind));
     memcpy(to->reach, from->reach, strlen(from->reach));
 }
 

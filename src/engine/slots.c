@@ -158,7 +158,7 @@ void slots_lease(struct engine *e, int h, const struct msg_lease *l, struct plan
         return;
     p->grants++;
     g->epoch = e->epoch;
-    snprintf(g->monitor, sizeof g->monitor, "%s", e->identity);
+    memcpy(g->monitor, e->identity, sizeof g->monitor);
     g->sent_ms = l->sent_ms;
     g->lease_ms = host_lease(e, h);
     act = plan_add(p, ACT_GRANT);

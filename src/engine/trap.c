@@ -89,13 +89,13 @@ static void trap_take(struct engine *e, const struct engine_event *ev, struct pl
 bool trap_result(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     const struct check_state *cs = &e->host[ev->check.host].check[ev->check.check];
-    struct check_state was = {
-        .known = cs->known, .good = cs->good, .last = cs->last, .error_since = cs->error_since};
-    int64_t lag_ms = e->host[ev->check.host].lag_ms;
+    bool known = cs->known, good = cs->good;
+    enum result last = cs->last;
+    int64_t error_since = cs->error_since, lag_ms = e->host[ev->check.host].lag_ms;
 
     trap_take(e, ev, p);
-    return was.known != cs->known || was.good != cs->good || was.last != cs->last ||
-           was.error_since != cs->error_since || lag_ms != e->host[ev->check.host].lag_ms;
+    return known != cs->known || good != cs->good || last != cs->last ||
+           error_since != cs->error_since || lag_ms != e->host[ev->check.host].lag_ms;
 }
 
 /* While the monitor's own network is down errors prove nothing; what they began is forgotten. */

@@ -207,7 +207,7 @@ static void agent_feed_all(struct sim *s, int h, struct agent_event *ev)
     struct node *x = &s->host[h];
 
     if (ev->kind != AE_START && ev->kind != AE_TIME && ev->kind != AE_JUMP &&
-        sim_local_ms(s, h) >= agent_deadline(&x->a)) {
+        sim_local_ms(s, h) >= s->proc[h].deadline) {
         struct agent_event late = {.kind = AE_TIME};
 
         agent_feed(s, h, &late);
@@ -226,7 +226,8 @@ static void agent_feed_all(struct sim *s, int h, struct agent_event *ev)
         net_wake(s, h);
     }
     judge_host(s, h);
-    proc_timer(s, h, agent_deadline(&x->a));
+    s->proc[h].deadline = agent_deadline(&x->a);
+    proc_timer(s, h);
 }
 
 static void agent_on_msg(struct sim *s, int h, const struct input *in)

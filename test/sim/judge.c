@@ -33,11 +33,13 @@ static void judge_slot(struct sim *s, int h, int slot)
     const struct kernel_slot *k = &s->host[h].kernel[slot];
     int64_t lease = judge_lease(s, h, slot), late_us = s->c.gate == GATE_NFT ? 12 * MS : 1005 * MS;
     struct judged *was = &s->host[h].judged[slot];
-    bool leased = lease > sim_local_ms(s, h), open = kernel_open(s, h, slot);
+    bool leased, open;
 
     if (was->lease == lease && was->until == k->until && was->shown == k->shown)
         return;
     *was = (struct judged){lease, k->until, k->shown};
+    leased = lease > sim_local_ms(s, h);
+    open = kernel_open(s, h, slot);
     for (int o = 0; o < (int)s->c.hosts; o++) {
         if (o == h || judge_excused(s, o))
             continue;

@@ -260,7 +260,8 @@ static void monitor_feed(struct sim *s, int m, struct engine_event *ev)
     engine_step(&x->e, ev, &plan);
     for (unsigned i = 0; i < plan.n; i++)
         monitor_perform(s, m, &plan.at[i]);
-    proc_timer(s, HOSTS + m, engine_deadline(&x->e));
+    s->proc[HOSTS + m].deadline = engine_deadline(&x->e);
+    proc_timer(s, HOSTS + m);
 }
 
 static void monitor_release(struct sim *s, int m, uint64_t number)

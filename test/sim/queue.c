@@ -194,17 +194,10 @@ void proc_input_in(struct sim *s, int64_t us, int proc, struct input *in)
     sim_in(s, us, proc_on_input, proc, 0, s->proc[proc].life, in);
 }
 
-static int64_t proc_deadline(const struct sim *s, int proc)
-{
-    return proc < HOSTS ? agent_deadline(&s->host[proc].a)
-                        : engine_deadline(&s->mon[proc - HOSTS].e);
-}
-
 static void proc_on_timer(struct sim *s, int proc, int b, uint64_t life, void *data)
 {
     struct proc *p = &s->proc[proc];
     struct input in = {.kind = IN_TIME};
-    int64_t deadline;
 
     (void)b;
     (void)data;
@@ -213,21 +206,20 @@ static void proc_on_timer(struct sim *s, int proc, int b, uint64_t life, void *d
     p->timer_at = 0;
     if (!p->alive || p->frozen)
         return;
-    deadline = proc_deadline(s, proc);
-    if (deadline > sim_local_ms(s, proc)) /* it was put off meanwhile */
-        proc_timer(s, proc, deadline);
+    if (p->deadline > sim_local_ms(s, proc)) /* it was put off meanwhile */
+        proc_timer(s, proc);
     else
         proc_handle(s, proc, &in);
 }
 
-void proc_timer(struct sim *s, int proc, int64_t local_deadline_ms)
+void proc_timer(struct sim *s, int proc)
 {
     struct proc *p = &s->proc[proc];
     int64_t at;
 
-    if (local_deadline_ms == INT64_MAX)
+    if (p->deadline == INT64_MAX)
         return;
-    at = sim_true_us(s, proc, local_deadline_ms);
+    at = sim_true_us(s, proc, p->deadline);
     if (at < s->now + MS)
         at = s->now + MS;
     if (p->timer_at && p->timer_at <= at + 1500)

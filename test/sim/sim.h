@@ -145,6 +145,7 @@ struct proc {
     uint64_t boot;                  /* of the machine */
     int64_t paused_at;
     int64_t timer_at; /* true time of the pending IN_TIME; 0 none */
+    int64_t deadline; /* when its engine wants to be called, as it said after the last step */
     struct input *first, *last;
     int64_t disk_stall_until;
 };
@@ -279,7 +280,7 @@ void queue_free(void);
 void proc_input(struct sim *s, int proc, struct input *in); /* takes it over */
 void proc_input_in(struct sim *s, int64_t us, int proc, struct input *in);
 struct input *input_new(int kind);
-void proc_timer(struct sim *s, int proc, int64_t local_deadline_ms);
+void proc_timer(struct sim *s, int proc); /* for its deadline */
 void proc_freeze(struct sim *s, int proc);
 /* Goes on with `first` (NULL: it finds out how late it is), then reads what
  * waited. */

@@ -6,24 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NEAR = 1024, NEAR_SHIFT = 12 /* us: 4 ms */ };
+
 struct timed {
     timed_fn fn;
     int a, b;
     uint64_t n;
     void *data;
-    uint32_t next_free;
+    int64_t at;
+    uint32_t nth, next; /* in its list, or of the unused ones */
 };
-/* The heap holds only what it compares, as one number: when, the how many-th put in, which. */
+/* Nearly everything happens within seconds: it waits in a ring of short lists, each of 4 ms and in
+ * order. What is further ahead waits in a heap, which holds only what it compares, as one number:
+ * when, the how many-th put in, which. */
 typedef unsigned __int128 when;
 
 static struct timed *timed;
+static uint32_t near[NEAR];
+static uint64_t near_used[NEAR / 64];
 static when *heap;
 static uint32_t heap_n, heap_cap, timed_free, timed_n, seq;
 static struct input *spare;
 
-static when when_of(int64_t at, uint32_t nth, uint32_t which)
+static when when_of(uint32_t which)
 {
-    return (when)(uint64_t)at << 64 | (uint64_t)nth << 32 | which;
+    return (when)(uint64_t)timed[which].at << 64 | (uint64_t)timed[which].nth << 32 | which;
 }
 
 static uint32_t timed_new(void)
@@ -31,7 +38,7 @@ static uint32_t timed_new(void)
     uint32_t i = timed_free;
 
     if (i) {
-        timed_free = timed[i].next_free;
+        timed_free = timed[i].next;
         return i;
     }
     if (heap_cap <= timed_n + 1) {
@@ -43,12 +50,46 @@ static uint32_t timed_new(void)
     return ++timed_n;
 }
 
-void sim_at(struct sim *s, int64_t at, timed_fn fn, int a, int b, uint64_t n, void *data)
+static void near_put(uint32_t which)
 {
-    uint32_t which = timed_new(), i = heap_n++;
-    when w = when_of(at < s->now ? s->now : at, seq++, which);
+    unsigned k = (unsigned)(timed[which].at >> NEAR_SHIFT) % NEAR;
+    uint32_t *at = &near[k];
 
-    timed[which] = (struct timed){fn, a, b, n, data, 0};
+    while (*at && timed[*at].at <= timed[which].at)
+        at = &timed[*at].next;
+    timed[which].next = *at;
+    *at = which;
+    near_used[k / 64] |= 1ull << k % 64;
+}
+
+/* The first list that is not empty, from the one of `now` on; -1 all are. */
+static int near_first(int64_t now)
+{
+    unsigned from = (unsigned)(now >> NEAR_SHIFT) % NEAR, w = from / 64;
+    uint64_t bits = near_used[w] & ~0ull << from % 64;
+
+    for (unsigned i = 0; i < NEAR / 64 && !bits; i++) {
+        w = (w + 1) % (NEAR / 64);
+        bits = near_used[w];
+    }
+    return bits ? (int)(w * 64 + (unsigned)__builtin_ctzll(bits)) : -1;
+}
+
+static uint32_t near_pop(unsigned k)
+{
+    uint32_t which = near[k];
+
+    near[k] = timed[which].next;
+    if (!near[k])
+        near_used[k / 64] &= ~(1ull << k % 64);
+    return which;
+}
+
+static void heap_put(uint32_t which)
+{
+    uint32_t i = heap_n++;
+    when w = when_of(which);
+
     while (i && w < heap[(i - 1) / 4]) {
         heap[i] = heap[(i - 1) / 4];
         i = (i - 1) / 4;
@@ -56,12 +97,7 @@ void sim_at(struct sim *s, int64_t at, timed_fn fn, int a, int b, uint64_t n, vo
     heap[i] = w;
 }
 
-void sim_in(struct sim *s, int64_t us, timed_fn fn, int a, int b, uint64_t n, void *data)
-{
-    sim_at(s, s->now + us, fn, a, b, n, data);
-}
-
-static when heap_pop(void)
+static uint32_t heap_pop(void)
 {
     when top = heap[0], w = heap[--heap_n];
     uint32_t i = 0;
@@ -79,23 +115,40 @@ static when heap_pop(void)
         i = best;
     }
     heap[i] = w;
-    return top;
+    return (uint32_t)top;
+}
+
+void sim_at(struct sim *s, int64_t at, timed_fn fn, int a, int b, uint64_t n, void *data)
+{
+    uint32_t which = timed_new();
+
+    at = at < s->now ? s->now : at;
+    timed[which] = (struct timed){fn, a, b, n, data, at, seq++, 0};
+    if ((at >> NEAR_SHIFT) - (s->now >> NEAR_SHIFT) < NEAR)
+        near_put(which);
+    else
+        heap_put(which);
+}
+
+void sim_in(struct sim *s, int64_t us, timed_fn fn, int a, int b, uint64_t n, void *data)
+{
+    sim_at(s, s->now + us, fn, a, b, n, data);
 }
 
 bool queue_step(struct sim *s)
 {
+    int k = near_first(s->now);
+    bool far = heap_n && (k < 0 || heap[0] < when_of(near[k]));
     uint32_t which;
     struct timed t;
-    when w;
 
-    if (!heap_n)
+    if (k < 0 && !far)
         return false;
-    w = heap_pop();
-    which = (uint32_t)w;
+    which = far ? heap_pop() : near_pop((unsigned)k);
     t = timed[which];
-    timed[which].next_free = timed_free;
+    timed[which].next = timed_free;
     timed_free = which;
-    s->now = (int64_t)(w >> 64);
+    s->now = t.at;
     t.fn(s, t.a, t.b, t.n, t.data);
     return true;
 }
@@ -103,8 +156,10 @@ bool queue_step(struct sim *s)
 /* What is still on its way frees itself when nobody is there. */
 void queue_clear(struct sim *s)
 {
-    while (heap_n) {
-        struct timed t = timed[(uint32_t)heap[--heap_n]];
+    int k;
+
+    while (heap_n || (k = near_first(0)) >= 0) {
+        struct timed t = timed[heap_n ? (uint32_t)heap[--heap_n] : near_pop((unsigned)k)];
 
         if (t.data)
             t.fn(s, t.a, t.b, t.n, t.data);

@@ -447,6 +447,7 @@ void job_start(struct job *j, enum job_kind kind, const struct job_args *args, j
     j->cancelled = j->facts_seen = j->holds = j->salvaging = false;
     j->heartbeat_unknown = j->looked = false;
     j->rows = 0;
+    j->hears_since = j->heard_ms = 0;
     memset(&j->tail, 0, sizeof j->tail);
     j->killed = 0;
     j->why[0] = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * Replication: drain it, point it elsewhere, stop it, start it.
+ * Replication: drain it, stop it, start it.
  *
  * The trap here is MariaDB's: with GTID, starting a thread while both are stopped throws the relay
  * log away, and with it what was received and not yet applied (seen on 10.11). So a stopped applier
@@ -8,6 +8,7 @@
  * throws it away too, comes only when all is applied. */
 #include "mysql/job_steps.h"
 
+#include "base/clock.h"
 #include "gtid/gtid.h"
 
 #include <inttypes.h>
@@ -17,8 +18,14 @@
 
 #define WAIT_SLICE "0.2" /* seconds the server waits for the applier before we look again */
 
+enum {
+    DR_QUIET_MS =
+        250, /* longer than a lost packet takes to be sent again (RFC 6298: 200 on Linux) */
+    DR_HEAR_MS = 3000, /* the source may go on writing for others */
+    DR_HEAR_POLL_MS = 5,
+};
+
 static void dr_start(struct job *j, const struct db_result *r);
-static void dr_look(struct job *j, const struct db_result *r);
 static void dr_wait(struct job *j, const struct db_result *r);
 
 /* ---- questions ---- */
@@ -71,8 +78,6 @@ int job_reached(struct job *j, bool received)
     return gtid_subset(&want, &sum);
 }
 
-static void dr_stop(struct job *j);
-
 /* True: the job goes another way. */
 static bool dr_broken(struct job *j)
 {
@@ -81,7 +86,7 @@ static bool dr_broken(struct job *j)
     if (!s->sql_errno)
         return false;
     if (j->args.as_is) {
-        dr_stop(j);
+        job_drain_over(j);
         return true;
     }
     job_fail(j, s->sql_errno,
@@ -173,7 +178,7 @@ static void dr_stopped(struct job *j, const struct db_result *r)
     job_ask(j, "CHANGE MASTER TO MASTER_USE_GTID", sql, dr_restored);
 }
 
-static void dr_stop(struct job *j)
+void job_drain_over(struct job *j)
 {
     halt(j, dr_stopped);
 }
@@ -203,7 +208,7 @@ static void dr_pause(struct job *j, const struct db_result *r)
 static void dr_stop_now(struct job *j, const struct db_result *r)
 {
     (void)r;
-    dr_stop(j);
+    job_drain_over(j);
 }
 
 static void dr_nothing_whole(struct job *j, const struct db_result *r)
@@ -247,7 +252,7 @@ static void dr_wait(struct job *j, const struct db_result *r)
     if (drained < 0)
         return;
     if (drained) {
-        dr_stop(j);
+        job_drain_over(j);
         return;
     }
     if (dr_broken(j))
@@ -275,7 +280,7 @@ static void dr_receiver_stopped(struct job *j, const struct db_result *r)
 static void dr_applier_started(struct job *j, const struct db_result *r)
 {
     (void)r;
-    job_observe(j, j->salvaging ? dr_wait : dr_look);
+    job_observe(j, j->salvaging ? dr_wait : job_drain_seen);
 }
 
 static void dr_start_applier(struct job *j, const struct db_result *r)
@@ -316,7 +321,7 @@ static void dr_applier_stopped(struct job *j)
     if (drained < 0)
         return;
     if (s->io == REPL_IO_NO && drained)
-        dr_stop(j);
+        job_drain_over(j);
     else if (dr_broken(j))
         return;
     else if (s->io == REPL_IO_NO && j->dialect->mariadb && s->using_gtid)
@@ -325,7 +330,25 @@ static void dr_applier_stopped(struct job *j)
         dr_start_applier(j, NULL);
 }
 
-static void dr_look(struct job *j, const struct db_result *r)
+/* Nobody said how far the source got, and it may still be sending what it acknowledged: that is
+ * heard to the end, as long as something comes. */
+static bool dr_hears(struct job *j)
+{
+    const struct repl_status *s = &j->facts.repl;
+    int64_t now = clock_boot_ms();
+
+    if (j->kind != JOB_STOP_DRAIN || j->args.reach || s->io != REPL_IO_YES)
+        return false;
+    if (!j->hears_since)
+        j->hears_since = now;
+    if (!j->heard_ms || s->read_pos != j->heard_pos) {
+        j->heard_pos = s->read_pos;
+        j->heard_ms = now;
+    }
+    return now - j->heard_ms < DR_QUIET_MS && now - j->hears_since < DR_HEAR_MS;
+}
+
+void job_drain_seen(struct job *j, const struct db_result *r)
 {
     const struct repl_status *s = &j->facts.repl;
     int reached;
@@ -340,7 +363,7 @@ static void dr_look(struct job *j, const struct db_result *r)
         return;
     if (j->args.reach && job_by_place(j)) {
         if (reached)
-            dr_stop(j);
+            job_drain_over(j);
         else
             job_place_reach(j, dr_stop_now);
         return;
@@ -364,6 +387,8 @@ static void dr_look(struct job *j, const struct db_result *r)
     }
     if (s->io == REPL_IO_NO)
         dr_wait(j, NULL);
+    else if (dr_hears(j))
+        job_pause(j, DR_HEAR_POLL_MS, dr_start);
     else
         job_ask(j, j->dialect->text[STMT_STOP_RECEIVER], j->dialect->text[STMT_STOP_RECEIVER],
                 dr_receiver_stopped);
@@ -398,7 +423,7 @@ static void sd_drained(struct job *j, const struct db_result *r)
 static void dr_start(struct job *j, const struct db_result *r)
 {
     (void)r;
-    job_observe(j, dr_look);
+    job_observe(j, job_drain_seen);
 }
 
 void job_drain(struct job *j, job_step_fn drained)
@@ -411,161 +436,6 @@ void job_stop_drain(struct job *j, const struct db_result *r)
 {
     (void)r;
     job_drain(j, sd_drained);
-}
-
-/* ---- FOLLOW ---- */
-
-static void fo_ask_again(struct job *j, const struct db_result *r);
-
-static void fo_wait(struct job *j, const struct db_result *r)
-{
-    const struct repl_status *s = &j->facts.repl;
-
-    (void)r;
-    if (s->sql_errno || !s->sql_running)
-        job_fail(j, s->sql_errno, "follows %s:%u, but the applier is stopped%s%s", s->source_host,
-                 s->source_port, s->sql_error[0] ? ": " : "", s->sql_error);
-    else if (s->io == REPL_IO_YES)
-        job_end(j, "follows %s:%u%s", s->source_host, s->source_port,
-                j->heartbeat_unknown
-                    ? "; its heartbeat period is hamm's now, what it was could not "
-                      "be read: GRANT SELECT ON "
-                      "performance_schema.replication_connection_configuration"
-                    : "");
-    else if (s->io == REPL_IO_NO)
-        job_fail(j, s->io_errno, "the receiver from %s:%u stopped%s%s", s->source_host,
-                 s->source_port, s->io_error[0] ? ": " : "", s->io_error);
-    else {
-        job_why(j, "the receiver is not connected to %s:%u%s%s", s->source_host, s->source_port,
-                s->io_error[0] ? ": " : "", s->io_error);
-        job_pause(j, JOB_POLL_MS, fo_ask_again);
-    }
-}
-
-static void fo_ask_again(struct job *j, const struct db_result *r)
-{
-    (void)r;
-    job_observe(j, fo_wait);
-}
-
-static void fo_changed(struct job *j, const struct db_result *r)
-{
-    if (!r->error)
-        j->domains[0] = 0;
-    if (r->number == 1064) /* such an error quotes the statement, and with it the password */
-        job_fail(j, r->number, "%s: the server does not understand the statement (1064)", j->doing);
-    else if (r->error)
-        job_fail_sql(j, r);
-    else
-        job_ask(j, j->dialect->text[STMT_START_BOTH], j->dialect->text[STMT_START_BOTH],
-                fo_ask_again);
-}
-
-static void fo_followed(struct job *j, const struct db_result *r)
-{
-    struct follow f = j->args.follow;
-    struct follow_kept kept;
-    char *sql;
-
-    j->heartbeat_unknown = r->error == DB_DENIED && j->facts.repl.configured;
-    dialect_read_followed(r, &j->facts.repl, &kept);
-    kept.more = j->domains;
-    if (job_tail_had_tls(&j->facts.repl))
-        f.tls = kept.tls = true;
-    sql = dialect_follow_sql(j->dialect, &f, &kept);
-    if (!sql) {
-        job_fail(j, 0, "the source's settings are too long");
-        return;
-    }
-    job_try(j, j->dialect->mariadb ? "CHANGE MASTER" : "CHANGE REPLICATION SOURCE", sql,
-            fo_changed);
-    explicit_bzero(sql, strlen(sql));
-    free(sql);
-}
-
-static void fo_change(struct job *j)
-{
-    job_try(j, "what was followed so far", j->dialect->text[STMT_FOLLOWED], fo_followed);
-}
-
-static void fo_positioned(struct job *j, const struct db_result *r)
-{
-    if (r->number == 1947)
-        job_fail(
-            j, r->number,
-            "gtid_slave_pos can't be set: it would lie before this server's own binary log (%s); "
-            "this server wrote transactions of its own: %s",
-            j->facts.gtid_binlog_pos, r->text);
-    else if (r->error)
-        job_fail_sql(j, r);
-    else
-        j->positioned(j);
-}
-
-/* An old master has written its binary log and applied nothing: it must not start from nothing. */
-void job_position(struct job *j, void (*positioned)(struct job *j))
-{
-    struct gtid_set applied, written, sum;
-    size_t size = GTID_TEXT_MAX + 64;
-    struct err e;
-    char *sql;
-    int at;
-
-    if (gtid_parse(j->facts.gtid_slave_pos, GTID_MARIADB_POS, &applied, &e) < 0 ||
-        gtid_parse(j->facts.gtid_binlog_pos, GTID_MARIADB_POS, &written, &e) < 0) {
-        job_fail(j, 0, "%s", e.msg);
-        return;
-    }
-    if (gtid_merge(&applied, &written, &sum) < 0) {
-        job_fail(j, 0, "GTID positions: too many domains");
-        return;
-    }
-    j->positioned = positioned;
-    if (gtid_equal(&sum, &applied)) {
-        positioned(j);
-        return;
-    }
-    sql = malloc(size);
-    CHECK(sql);
-    at = snprintf(sql, size, "SET GLOBAL gtid_slave_pos='");
-    gtid_format(&sum, sql + at, GTID_TEXT_MAX);
-    strcat(sql + at, "'");
-    job_try(j, "SET GLOBAL gtid_slave_pos", sql, fo_positioned);
-    free(sql);
-}
-
-static void fo_drained(struct job *j, const struct db_result *r)
-{
-    (void)r;
-    if (job_by_place(j) && !j->args.follow.log_file && !job_place_follow(j))
-        return;
-    if (j->dialect->mariadb && !j->args.follow.log_file)
-        job_position(j, fo_change);
-    else
-        fo_change(j);
-}
-
-static void fo_look(struct job *j, const struct db_result *r)
-{
-    const struct repl_status *s = &j->facts.repl;
-    const struct follow *f = &j->args.follow;
-
-    if (s->configured && s->io == REPL_IO_YES && s->sql_running &&
-        (s->using_gtid || job_by_place(j)) && !f->log_file && s->source_port == f->port &&
-        strcmp(s->source_host, f->host) == 0 && (!f->user || strcmp(s->source_user, f->user) == 0))
-        job_end(j, "follows %s:%u already", f->host, f->port);
-    else if (job_by_place(j) && s->configured) /* what was received comes again */
-        dr_stop(j);
-    else
-        dr_look(j, r);
-}
-
-void job_follow(struct job *j, const struct db_result *r)
-{
-    (void)r;
-    CHECK(j->args.follow.host && j->args.follow.port);
-    j->drained = fo_drained;
-    job_observe(j, fo_look);
 }
 
 /* ---- STOP_REPLICA, START_REPLICA ---- */

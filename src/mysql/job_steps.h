@@ -63,6 +63,9 @@ struct job {
     bool heartbeat_unknown; /* not allowed to ask what was set */
     char domains[384]; /* ", DO_DOMAIN_IDS=..." that are off and have to come back; survives jobs */
     job_step_fn drained, halted;
+    int64_t hears_since,
+        heard_ms; /* CLOCK_BOOTTIME, 0 not yet: the receiver's source is heard out */
+    uint64_t heard_pos;
 
     /* FOLLOW, SALVAGE */
     void (*positioned)(struct job *j);
@@ -134,6 +137,9 @@ void job_salvage(struct job *j, const struct db_result *r);
 /* Steps for several: `reach` received, receiver stopped, all applied, both stopped; then `drained`,
  * which comes with fresh facts. */
 void job_drain(struct job *j, job_step_fn drained);
+/* The same with j->drained set: from fresh facts on, and from there on where all is applied. */
+void job_drain_seen(struct job *j, const struct db_result *r);
+void job_drain_over(struct job *j);
 /* Is `reach` among what was applied (with received: or was received)? -1: the job has ended. */
 int job_reached(struct job *j, bool received);
 /* MariaDB: gtid_slave_pos as far as this server's own binary log, then `positioned`. */

@@ -8,10 +8,12 @@ add_test(NAME pure_foresee COMMAND sh ${CMAKE_SOURCE_DIR}/test/pure.sh $<TARGET_
     "err_set" "agent_[a-z_]+" "engine_[a-z_]+" "(check|host_state|mode)_names")
 include(${CMAKE_SOURCE_DIR}/test/exhaustive/exhaustive.cmake)
 # binary logs of real servers, which the fuzzer begins with too
-if(TARGET test_binlog_files)
-    target_compile_definitions(test_binlog_files PRIVATE
-        BINLOG_CORPUS="${CMAKE_SOURCE_DIR}/test/fuzz/corpus/binlog")
-endif()
+foreach(test test_binlog_files test_agent_aside)
+    if(TARGET ${test})
+        target_compile_definitions(${test} PRIVATE
+            BINLOG_CORPUS="${CMAKE_SOURCE_DIR}/test/fuzz/corpus/binlog")
+    endif()
+endforeach()
 # from one server's binary log into another
 if(TARGET test_mysql_live_salvage)
     target_link_libraries(test_mysql_live_salvage binlog)

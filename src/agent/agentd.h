@@ -173,6 +173,12 @@ struct agentd_fetch {
     unsigned char piece[CHUNK_BYTES];
 };
 
+/* Keeping what only this server has in a file. */
+struct agentd_quarantine {
+    bool busy;  /* a thread is at work */
+    bool again; /* something else is wanted since */
+};
+
 struct agentd_keep {
     struct journal *journal;
     struct record record;
@@ -220,6 +226,7 @@ struct agentd {
     struct agentd_keep keep;
     struct agentd_tail tail;
     struct agentd_serve serve;
+    struct agentd_quarantine quarantine;
     struct agentd_fetch fetch;
 
     struct msg in, out; /* too big for the stack */
@@ -295,6 +302,9 @@ void agentd_tail_seen(struct agentd *d, const struct mydb_facts *f);
 void agentd_tail_alive(struct agentd *d, pid_t pid); /* what was seen is of this process */
 void agentd_tail(struct agentd *d, const struct agent_action *a);
 void agentd_tail_stop(struct agentd *d);
+
+/* quarantine.c */
+void agentd_quarantine(struct agentd *d, const struct agent_action *a);
 
 /* serve.c: answered with MSG_CHUNK on that link */
 void agentd_serve(struct agentd *d, int host, int link, const struct msg_slice *q);

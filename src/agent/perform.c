@@ -95,14 +95,23 @@ static void perform_say(struct agentd *d, const struct agent_action *a)
 }
 
 static const perform_fn perform[] = {
-    [AA_PERSIST] = perform_persist,  [AA_RECORD] = perform_record,
-    [AA_REPORT] = perform_report,    [AA_REFUSE] = perform_refuse,
-    [AA_LEASE] = perform_lease,      [AA_ASK] = perform_ask,
-    [AA_PROMISE] = perform_promise,  [AA_GATE] = perform_gate,
-    [AA_PROBE] = perform_probe,      [AA_SHOW] = perform_show,
-    [AA_HIDE] = perform_hide,        [AA_JOB] = agentd_job,
-    [AA_TAIL] = agentd_tail,         [AA_JOB_CANCEL] = perform_job_cancel,
-    [AA_KILL_MYSQLD] = perform_kill, [AA_SAY] = perform_say,
+    [AA_PERSIST] = perform_persist,
+    [AA_RECORD] = perform_record,
+    [AA_REPORT] = perform_report,
+    [AA_REFUSE] = perform_refuse,
+    [AA_LEASE] = perform_lease,
+    [AA_ASK] = perform_ask,
+    [AA_PROMISE] = perform_promise,
+    [AA_GATE] = perform_gate,
+    [AA_PROBE] = perform_probe,
+    [AA_SHOW] = perform_show,
+    [AA_HIDE] = perform_hide,
+    [AA_JOB] = agentd_job,
+    [AA_TAIL] = agentd_tail,
+    [AA_ASIDE] = agentd_quarantine,
+    [AA_JOB_CANCEL] = perform_job_cancel,
+    [AA_KILL_MYSQLD] = perform_kill,
+    [AA_SAY] = perform_say,
 };
 _Static_assert(ARRAY_LEN(perform) == AA_SAY + 1, "a row for every action");
 

@@ -266,10 +266,7 @@ static void next_step(char *to, size_t size, const struct page *p, const json_t 
                  "anew as a copy of the writer",
                  name);
     else if (*str(host, "extra_gtid"))
-        snprintf(to, size,
-                 "save what is wanted of them (mariadb-binlog), then set %s up anew as a copy of "
-                 "the writer",
-                 name);
+        snprintf(to, size, "hamm ctl explain %s: the commands to look, bring in or discard", name);
     else if (!strcmp(state, "REPLICATION_FAIL") || !strcmp(state, "AWAITING_RECOVERY"))
         snprintf(to, size,
                  "mend its replication (SHOW SLAVE STATUS there) or set it up anew; it is "
@@ -286,6 +283,8 @@ static void host_notes(struct page *p, const json_t *host)
              *str(host, "mysqld_why") ? str(host, "mysqld_why") : "its agent saw it end");
     note(p, "problem", str(host, "problem"));
     note(p, "transactions nobody else has", str(host, "extra_gtid"));
+    note(p, "they are kept there in", str(json_object_get(host, "quarantine"), "file"));
+    note(p, "they are not kept", str(json_object_get(host, "quarantine"), "why"));
     note(p, "cannot follow the writer", str(host, "cannot_follow"));
     if (!strcmp(str(host, "gate"), "lifetime"))
         note(p, "gate", "no nf_tables there, the kernel ends leases by whole seconds");

@@ -171,6 +171,7 @@ static void agent_on_order(struct agent *a, int64_t now, const struct msg_order 
     if (o->reach[0] && !o->tail && strcmp(o->reach, a->order.reach) != 0)
         a->drained = false; /* of something else */
     agent_place_order(a, o);
+    agent_aside_order(a, o);
     if (agent_order_differs(a, o))
         a->salvage_failed = 0;
     a->order = *o;
@@ -366,6 +367,9 @@ static void agent_event_in(struct agent *a, const struct agent_event *ev, struct
     case AE_TAIL:
         agent_on_tail(a, ev, p);
         return;
+    case AE_ASIDE:
+        agent_on_aside(a, ev, p);
+        return;
     case AE_GATE_FAILED:
     case AE_REMOVED:
     case AE_FOREIGN:
@@ -387,6 +391,7 @@ void agent_step(struct agent *a, const struct agent_event *ev, struct agent_plan
         agent_expire(a, now, p);
     agent_event_in(a, ev, p);
     agent_work(a, now, p);
+    agent_aside_work(a, now, p);
     agent_ask_leases(a, now, p);
     agent_ask_promises(a, now, p);
     if (a->report_due || now - a->reported_ms >= agent_lease(a) / 12) {
@@ -400,8 +405,10 @@ int64_t agent_deadline(const struct agent *a)
 {
     int64_t at = a->reported_ms + agent_lease(a) / 12;
     int64_t lease = agent_lease_deadline(a), work = agent_work_deadline(a);
+    int64_t aside = agent_aside_deadline(a);
 
     at = lease < at ? lease : at;
+    at = aside < at ? aside : at;
     return work < at ? work : at;
 }
 
@@ -471,6 +478,7 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->tail = a->tail.state;
     memcpy(out->tail_why, a->tail.why, sizeof out->tail_why);
     out->unsalvaged = agent_gave_up_salvage(a);
+    agent_aside_report(a, out);
     out->facts = a->facts_known;
     out->facts_ms = a->facts_known ? now - a->facts_at : 0;
     out->mysql_flavour = a->facts.mysql_flavour;

@@ -80,6 +80,7 @@ enum agent_event_kind {
     AE_FACTS, /* the server was asked; a question put before the last job ended is thrown away */
     AE_JOB,   /* the running job ended */
     AE_TAIL,  /* the AA_TAIL of that death ended */
+    AE_ASIDE, /* the AA_ASIDE of that round ended */
     AE_GATE_FAILED, /* the gate or the address could not be set, or only too late */
     AE_REMOVED,     /* somebody else took the address off */
     AE_FOREIGN,     /* another machine was seen to answer for the address */
@@ -149,6 +150,11 @@ struct agent_event {
             const char *why;  /* if not ok: why not, and what to do */
         } tail;
         struct {
+            uint64_t round; /* as the action said */
+            bool ok;
+            const char *text; /* the file's path, or why there is none and what to do */
+        } aside;
+        struct {
             int slot;
             bool answered; /* AE_PROBED */
             const char *why;
@@ -174,8 +180,10 @@ enum agent_action_kind {
     AA_HIDE,    /* gate closed, then address off, connections to it destroyed; before until_ms (0:
                    never) first as many connections as go quickly, so that clients hear of it */
     AA_JOB,     /* start a job; AE_JOB when it ended. One at a time. */
-    AA_TAIL, /* once no thread of the dead server can run any more, see what its binary log holds;
-                AE_TAIL. A new one takes the place of the one before. */
+    AA_TAIL,  /* once no thread of the dead server can run any more, see what its binary log holds;
+                 AE_TAIL. A new one takes the place of the one before. */
+    AA_ASIDE, /* keep the transactions agent->aside.set of this server in a file, unless that was
+                 done before; AE_ASIDE */
     AA_JOB_CANCEL,  /* end the running job now; AE_JOB follows, not ok */
     AA_KILL_MYSQLD, /* SIGKILL the watched process */
     AA_SAY,         /* tell the operator */
@@ -186,8 +194,9 @@ struct agent_action {
     int link, host, slot;
     int64_t until_ms;
     enum agent_job job;
-    int source;   /* JOB_FOLLOW, JOB_SALVAGE */
-    int64_t died; /* AA_TAIL */
+    int source;     /* JOB_FOLLOW, JOB_SALVAGE */
+    int64_t died;   /* AA_TAIL */
+    uint64_t round; /* AA_ASIDE */
     bool planned; /* JOB_READ_ONLY: clients may still be told; replication's connections live on */
     int64_t limit_ms;      /* of the job */
     const char *reach;     /* JOB_DRAIN, JOB_SALVAGE; "" none; lives until the next step */
@@ -232,6 +241,16 @@ struct agent_tail {
     char why[WHY_LEN];
 };
 
+/* What of this server's own transactions is to be kept in a file. */
+struct agent_aside {
+    char set[ASIDE_LEN]; /* as ordered; "" nothing */
+    enum tail state;
+    bool asked; /* AA_ASIDE was said, under the number `round` */
+    uint64_t round;
+    int64_t retry_ms;   /* FAILED: not again before */
+    char text[WHY_LEN]; /* as in the report */
+};
+
 struct agent {
     struct agent_conf conf;
     uint64_t start_id;
@@ -268,6 +287,7 @@ struct agent {
     uint64_t salvaged;        /* order whose SALVAGE job is done */
     unsigned salvage_failed;  /* tries in a row for the present order */
     struct agent_tail tail;
+    struct agent_aside aside;
     int64_t reported_ms;
     bool report_due;
     uint64_t looked; /* order.look that was carried out */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * What agent.c (events), agent_lease.c (leases, promises), agent_work.c (jobs) and agent_tail.c (a
- * dead server's binary log) say to each other. */
+ * dead server's binary log), agent_aside.c (what is kept of a living one's) say to each other. */
 #pragma once
 
 #include "base/check.h"
@@ -46,6 +46,13 @@ void agent_tail_wanted(struct agent *a, int64_t died_ms);
 void agent_tail_mysqld(struct agent *a, int64_t now, struct agent_plan *p); /* it changed */
 void agent_on_tail(struct agent *a, const struct agent_event *ev, struct agent_plan *p);
 bool agent_gave_up_salvage(const struct agent *a);
+
+/* agent_aside.c */
+void agent_aside_order(struct agent *a, const struct msg_order *o); /* a new one */
+void agent_aside_work(struct agent *a, int64_t now, struct agent_plan *p);
+void agent_on_aside(struct agent *a, const struct agent_event *ev, struct agent_plan *p);
+void agent_aside_report(const struct agent *a, struct msg_report *out);
+int64_t agent_aside_deadline(const struct agent *a);
 
 /* agent_place.c */
 /* May writes be opened, as far as it goes? If not, it is being noted. */

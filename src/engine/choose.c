@@ -75,6 +75,17 @@ void gtid_text_extra(const struct engine *e, int a, const char *text, int b, cha
     }
 }
 
+/* All of it, for its agent; "": it cannot be said within `size`. */
+void gtid_text_aside(const struct engine *e, int a, const char *text, int b, char *out, size_t size)
+{
+    struct gtid_set x, y, diff;
+
+    out[0] = 0;
+    if (gtid_text(e, a, text, &x) && gtid_has(e, b, &y) && gtid_subtract(&x, &y, &diff) == 0 &&
+        gtid_format(&diff, out, size) >= size)
+        out[0] = 0;
+}
+
 /* May `to` never follow somebody's silence? It is outside of what a former holder needs promises
  * of. */
 static bool slot_stale(const struct engine *e, int s, int to, char *why, size_t size)

@@ -256,6 +256,7 @@ struct host {
     int64_t sample_at;
     char sample[GTID_LEN];
     char extra[PROBLEM_LEN]; /* transactions nobody else has; "" none known */
+    enum tail aside_told;    /* what became of keeping them was told */
 };
 
 struct slot_host {
@@ -390,6 +391,9 @@ static inline const char *engine_why_passive(const struct engine *e)
 
 /* A report's gtid for people: of a server without GTID db1 mysql-bin.000005:900. */
 void engine_tell_gtid(const struct engine *e, int host, char out[GTID_LEN]);
+/* Is the file made with what this host alone has? TAIL_NONE: there is nothing to be kept. *text:
+ * READY: its path there; FAILED: why there is none; else "". Lives until the next step. */
+enum tail engine_aside(const struct engine *e, int host, const char **text);
 /* It replicates by file and position: host.extra is a sentence then, not a set. */
 bool engine_by_place(const struct engine *e, int host);
 

@@ -94,6 +94,8 @@ int balance_least(const struct engine *e, int role, int s, unsigned *n);
 /* When the host is surely out of the slot if nothing more is heard; CLOCK_NEVER with keep. */
 int64_t slot_out_at(const struct engine *e, int s, int h);
 bool gtid_text_subset(const struct engine *e, int a, const char *text, int b);
+void gtid_text_aside(const struct engine *e, int a, const char *text, int b, char *out,
+                     size_t size);
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out,
                      size_t size);
 /* The same as a set. False: they can't be compared. */

@@ -153,6 +153,30 @@ static void explain_agent(const struct engine *e, struct page *to, int h)
              x->kill_said[0] ? ": " : "", x->kill_said);
 }
 
+static void explain_extra(const struct engine *e, struct page *to, int h)
+{
+    const char *text;
+
+    if (place_used(e, h)) {
+        line(to, "  cannot follow the writer: %s", e->host[h].extra);
+        return;
+    }
+    line(to, "  transactions the writer doesn't have: %s", e->host[h].extra);
+    switch (engine_aside(e, h, &text)) {
+    case TAIL_READY:
+        line(to, "  they are kept on %s in %s", host_name(e, h), text);
+        return;
+    case TAIL_FAILED:
+        line(to, "  they are kept in no file: %s", text);
+        return;
+    case TAIL_READING:
+        line(to, "  its agent is to keep them in a file");
+        return;
+    default:
+        return;
+    }
+}
+
 static void explain_replication(const struct engine *e, struct page *to, int h)
 {
     const struct host *x = &e->host[h];
@@ -160,9 +184,7 @@ static void explain_replication(const struct engine *e, struct page *to, int h)
     char semi[WHY_LEN];
 
     if (x->extra[0])
-        line(to, "  %s: %s",
-             place_used(e, h) ? "cannot follow the writer" : "transactions the writer doesn't have",
-             x->extra);
+        explain_extra(e, to, h);
     engine_semi_sync(e, h, semi, sizeof semi);
     if (semi[0])
         line(to, "  semi-sync: %s", semi);

@@ -39,14 +39,51 @@ static void sample_take(struct engine *e, struct host *x)
     x->sample_at = e->now;
 }
 
+/* From here on until it is cleared, what the sample has and the writer lacks is its own for sure.
+ */
 static void host_convicted(struct engine *e, int h, int w, struct plan *p)
 {
     struct host *x = &e->host[h];
+    char extra[PROBLEM_LEN];
 
-    gtid_text_extra(e, h, x->sample, w, x->extra, sizeof x->extra);
+    gtid_text_extra(e, h, x->sample, w, extra, sizeof extra);
     x->clean = x->sampled = false;
+    if (strcmp(extra, x->extra) == 0)
+        return;
+    memcpy(x->extra, extra, sizeof x->extra);
+    x->aside_told = TAIL_NONE;
     plan_event(e, p, EVENT_WARN, h, "has transactions the writer %s doesn't have: %s",
                host_name(e, w), x->extra);
+}
+
+/* It is convicted: have some come since? */
+static void order_look_for_more(struct engine *e, int h, int w, struct plan *p)
+{
+    struct host *x = &e->host[h];
+
+    if (!x->sampled && strcmp(x->sample, x->report.gtid) != 0)
+        sample_take(e, x);
+    else if (x->sampled && sample_convicts(e, h, w))
+        host_convicted(e, h, w, p);
+}
+
+/* What its agent made of it is told once. */
+static void order_tell_aside(struct engine *e, int h, struct plan *p)
+{
+    struct host *x = &e->host[h];
+    const char *text;
+    enum tail now = engine_aside(e, h, &text);
+
+    if (now == x->aside_told || now == TAIL_READING)
+        return;
+    x->aside_told = now;
+    if (now == TAIL_READY)
+        plan_event(e, p, EVENT_NOTE, h,
+                   "what it alone has is kept in %s; hamm ctl explain %s says "
+                   "what can be done",
+                   text, host_name(e, h));
+    else if (now == TAIL_FAILED)
+        plan_event(e, p, EVENT_WARN, h, "what it alone has is not kept: %s", text);
 }
 
 /* Somebody with enough rights can write to a replica while it runs. */
@@ -132,6 +169,8 @@ static void order_compare(struct engine *e, int h, int w, struct plan *p)
             plan_event(e, p, EVENT_NOTE, h, "the writer has everything it has now");
             if (x->state == REPLICATION_FAIL)
                 state_set(e, h, AWAITING_RECOVERY, "its extra transactions are gone", p);
+        } else {
+            order_look_for_more(e, h, w, p);
         }
         return;
     }
@@ -196,10 +235,40 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
         snprintf(o->behind, sizeof o->behind, "%s", place_look(e, h, w));
 }
 
+static void order_aside(const struct engine *e, int h, int w, struct msg_order *o)
+{
+    const struct host *x = &e->host[h];
+
+    if (!x->extra[0] || place_used(e, h))
+        return;
+    if (x->sampled || w < 0) /* more may be on the way; the next writer may have it */
+        memcpy(o->aside, x->order.aside, strlen(x->order.aside) + 1);
+    else
+        gtid_text_aside(e, h, x->sample, w, o->aside, sizeof o->aside);
+}
+
+enum tail engine_aside(const struct engine *e, int h, const char **text)
+{
+    const struct host *x = &e->host[h];
+    bool done = x->report.start_id == x->order.start_id && x->report.serial >= x->order.serial;
+
+    *text = "";
+    if (!x->extra[0] || place_used(e, h))
+        return TAIL_NONE;
+    if (!x->order.aside[0]) {
+        *text = e->mode == MODE_PASSIVE ? "this monitor is passive" : "its GTIDs are too many";
+        return x->sampled ? TAIL_READING : TAIL_FAILED;
+    }
+    if (!done || x->report.aside == TAIL_NONE)
+        return TAIL_READING;
+    *text = x->report.aside == TAIL_READING ? "" : x->report.aside_text;
+    return x->report.aside;
+}
+
 static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
 {
     memset(o, 0, offsetof(struct msg_order, at));
-    o->at[0] = o->from[0] = o->behind[0] = o->reach[0] = 0;
+    o->at[0] = o->from[0] = o->behind[0] = o->aside[0] = o->reach[0] = 0;
     o->epoch = e->epoch;
     memcpy(o->monitor, e->identity, sizeof o->monitor);
     o->start_id = e->host[h].report.start_id;
@@ -217,6 +286,7 @@ static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
     }
     o->look = look_ordered(e, h);
     order_follow(e, h, w, o);
+    order_aside(e, h, w, o);
 }
 
 /* Most are empty. */
@@ -230,8 +300,9 @@ static bool order_same(const struct msg_order *a, const struct msg_order *b)
     return a->hold == b->hold && a->as_is == b->as_is && a->follow == b->follow &&
            a->source == b->source && a->start_id == b->start_id && a->look == b->look &&
            order_same_text(a->at, b->at) && order_same_text(a->behind, b->behind) &&
-           a->tail == b->tail && (!b->may_start || a->may_start == b->may_start) &&
-           order_same_text(a->reach, b->reach) && a->fence >= b->fence;
+           order_same_text(a->aside, b->aside) && a->tail == b->tail &&
+           (!b->may_start || a->may_start == b->may_start) && order_same_text(a->reach, b->reach) &&
+           a->fence >= b->fence;
 }
 
 /* Only what is used of `from`; the rest of `to` is zero. */
@@ -242,6 +313,7 @@ static void order_copy(struct msg_order *to, const struct msg_order *from)
     memcpy(to->at, from->at, strlen(from->at));
     memcpy(to->from, from->from, strlen(from->from));
     memcpy(to->behind, from->behind, strlen(from->behind));
+    memcpy(to->aside, from->aside, strlen(from->aside));
     memcpy(to->reach, from->reach, strlen(from->reach));
 }
 
@@ -318,6 +390,8 @@ void orders_work(struct engine *e, struct plan *p)
     if (e->mode == MODE_PASSIVE)
         return;
     for (unsigned h = 0; h < e->conf.names.hosts; h++)
-        if (host_live(e, (int)h))
+        if (host_live(e, (int)h)) {
             order_one(e, (int)h, w, p);
+            order_tell_aside(e, (int)h, p);
+        }
 }

@@ -123,6 +123,9 @@ static void copy_agent(struct foresee *f, int host)
     memcpy(a->mysqld_why, r->mysqld_why, sizeof a->mysqld_why);
     a->tail = (struct agent_tail){.died_ms = r->died, .state = r->tail, .asked = r->died != 0};
     memcpy(a->tail.why, r->tail_why, sizeof a->tail.why);
+    a->aside.state = r->aside;
+    memcpy(a->aside.set, a->order.aside, sizeof a->aside.set);
+    memcpy(a->aside.text, r->aside_text, sizeof a->aside.text);
     a->facts_known = r->facts;
     a->facts_at = h->report_at - r->facts_ms;
     copy_facts(r, &a->facts);

@@ -124,6 +124,7 @@ static void foresee_do(struct foresee *f, const struct foresee_due *d)
     case DUE_MYSQLD:
     case DUE_PROBED:
     case DUE_TAIL:
+    case DUE_ASIDE:
         host_on_due(f, d);
         break;
     case DUE_JOB:

@@ -23,6 +23,7 @@ enum due {
     DUE_DURABLE,          /* a: host, n: life */
     DUE_MYSQLD,           /* a: host: its agent looks */
     DUE_TAIL,             /* a: host, n: life; its agent has read the dead server's binary log */
+    DUE_ASIDE,            /* a: host, b: round, n: life; it has set transactions aside */
     DUE_PROBED,           /* a: host, b: slot, n: life */
     DUE_CONNECT,          /* a: host */
     DUE_LINKED,           /* a: host, n: link */

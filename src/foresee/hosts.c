@@ -213,6 +213,9 @@ static void host_perform(struct foresee *f, int h, const struct agent_action *ac
     case AA_TAIL:
         foresee_push(f, f->conf.job_ms, DUE_TAIL, h, 0, (int32_t)x->a.start_id);
         return;
+    case AA_ASIDE:
+        foresee_push(f, f->conf.job_ms, DUE_ASIDE, h, (int)act->round, (int32_t)x->a.start_id);
+        return;
     case AA_JOB_CANCEL:
         server_job_cancel(f, h);
         return;
@@ -352,6 +355,16 @@ static void host_read_tail(struct foresee *f, int h)
     host_feed(f, h, &ev);
 }
 
+static void host_set_aside(struct foresee *f, int h, int round)
+{
+    struct agent_event ev = {.kind = AE_ASIDE};
+
+    ev.aside.round = (uint64_t)round;
+    ev.aside.ok = !f->node[h].server.unreadable;
+    ev.aside.text = ev.aside.ok ? "a file" : "it is encrypted";
+    host_feed(f, h, &ev);
+}
+
 void host_on_due(struct foresee *f, const struct foresee_due *d)
 {
     struct foresee_node *x = &f->node[d->a];
@@ -379,6 +392,10 @@ void host_on_due(struct foresee *f, const struct foresee_due *d)
     case DUE_TAIL:
         if (same && !x->frozen)
             host_read_tail(f, d->a);
+        return;
+    case DUE_ASIDE:
+        if (same && !x->frozen)
+            host_set_aside(f, d->a, d->b);
         return;
     default:
         if (same && !x->frozen)

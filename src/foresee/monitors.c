@@ -23,13 +23,13 @@ static void order_told(struct foresee *f, const struct msg_order *o, int h)
         if (o->hold >> s & 1 && n < sizeof holds)
             n +=
                 (size_t)snprintf(holds + n, sizeof holds - n, "%s%s", n ? " " : "", names->slot[s]);
-    foresee_say(f, TELL_ORDER, h, "order to %s: hold %s, %s%s%s%s%s%s%s%s%s%.200s",
+    foresee_say(f, TELL_ORDER, h, "order to %s: hold %s, %s%s%s%s%s%s%s%s%s%.200s%s%.200s",
                 foresee_host(f, h), n ? holds : "nothing", follow[o->follow],
                 o->follow == FOLLOW_SOURCE ? foresee_host(f, o->source) : "",
                 o->tail ? "'s binary log" : "", o->may_start ? ", its server may be started" : "",
                 o->fence ? ", at once" : "", o->as_is ? ", as it is" : "",
                 o->probe ? ", ask the network first" : "", looks ? ", look what is in the way" : "",
-                o->reach[0] ? ", having " : "", o->reach);
+                o->reach[0] ? ", having " : "", o->reach, o->aside[0] ? ", keep " : "", o->aside);
     f->node[h].look_told = o->look;
 }
 

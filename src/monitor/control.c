@@ -7,6 +7,7 @@
 #include "loop/timer.h"
 #include "monitor/chunk.h"
 #include "monitor/receipts.h"
+#include "monitor/remedy.h"
 #include "monitor/ring.h"
 #include "monitor/status.h"
 #include "monitor/words.h"
@@ -198,6 +199,18 @@ static void take_what_if(struct guest *g, const struct msg_command *m, const str
         refuse_later(g, id, &why);
 }
 
+static void explain_host(const struct engine *e, const struct status_conf *s, int host, char *text)
+{
+    auto_buf more = BUF(8 * 1024);
+    size_t n;
+
+    engine_explain_host(e, host, text, EXPLAIN_MAX);
+    remedy_tell(e, s, host, &more);
+    n = strlen(text);
+    if (more.len && n + more.len < EXPLAIN_MAX)
+        memcpy(text + n, more.at, more.len + 1);
+}
+
 static void reply_explain(struct guest *g, uint64_t id, const struct words *w)
 {
     const struct engine *e = g->control->with.engine;
@@ -206,7 +219,7 @@ static void reply_explain(struct guest *g, uint64_t id, const struct words *w)
     if (text && w->role >= 0)
         engine_explain_role(e, w->role, text, EXPLAIN_MAX);
     else if (text && w->host >= 0)
-        engine_explain_host(e, w->host, text, EXPLAIN_MAX);
+        explain_host(e, g->control->with.status, w->host, text);
     else if (text)
         engine_explain_cluster(e, text, EXPLAIN_MAX);
     if (text && *text)

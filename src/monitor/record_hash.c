@@ -47,6 +47,7 @@ static void add_order(uint64_t *h, const struct msg_order *o)
     add_text(h, o->at);
     add_text(h, o->from);
     add_text(h, o->behind);
+    add_text(h, o->aside);
     add_text(h, o->reach);
 }
 
@@ -249,6 +250,7 @@ uint64_t record_hash_layout(void)
         offsetof(struct slot, host),
         offsetof(struct msg_report, slot),
         offsetof(struct msg_report, died),
+        offsetof(struct msg_report, aside_text),
         offsetof(struct msg_report, gtid),
         offsetof(struct msg_report, problem),
         EVENT_LEN,

@@ -53,6 +53,7 @@ static bool host_sound(const struct host *x, const struct names *n)
     if ((unsigned)x->state >= HOST_STATE_N || r->n > SLOTS_MAX ||
         !within(r->source, -1, n->hosts) || !within(x->order.source, -1, n->hosts) ||
         !ENDS(r->tail_why) || (unsigned)r->tail >= TAIL_N || !ENDS(r->gtid) || !ENDS(r->problem) ||
+        !ENDS(r->aside_text) || (unsigned)r->aside >= TAIL_N || !ENDS(x->order.aside) ||
         !ENDS(r->mysqld_why) || !ENDS(r->source_host) || !ENDS(x->order.reach) ||
         !ENDS(x->order.at) || !ENDS(x->order.from) || !ENDS(x->order.behind) || !ENDS(r->own) ||
         !ENDS(r->applied) || !ENDS(r->turn_from) || !ENDS(r->turn_own) || !ENDS(r->seen_behind) ||

@@ -64,6 +64,10 @@ static void words_order(struct buf *to, const struct engine *e, const struct act
         buf_addf(to, "; have applied ");
         add_clean(to, o->reach);
     }
+    if (o->aside[0]) {
+        buf_addf(to, "; keep in a file ");
+        add_clean(to, o->aside);
+    }
     if (o->may_start)
         buf_addf(to, "; the server may be started");
     if (o->as_is)

@@ -43,8 +43,10 @@ int status_conf_init(struct status_conf *s, const struct conf *c)
 
     *s = (struct status_conf){0};
     snprintf(s->cluster, sizeof s->cluster, "%s", c->cluster);
-    for (size_t i = 0; i < c->n_hosts && i < HOSTS_MAX; i++)
+    for (size_t i = 0; i < c->n_hosts && i < HOSTS_MAX; i++) {
         snprintf(s->address[i], ADDR_LEN, "%s", c->hosts[i].address.text);
+        s->port[i] = c->hosts[i].mysql.port;
+    }
     for (unsigned i = 0; i < n && i < SLOTS_MAX && !rc; i++)
         rc = slot_ips(s, i, &c->roles[slots[i].role], &slots[i]);
     if (rc)

@@ -14,6 +14,7 @@ struct conf;
 struct status_conf {
     char cluster[NAME_LEN];
     char address[HOSTS_MAX][ADDR_LEN];
+    unsigned port[HOSTS_MAX]; /* of mysqld */
     struct {
         unsigned n;
         char (*ip)[ADDR_LEN]; /* owned: "10.77.0.100/24" */
@@ -30,7 +31,9 @@ void status_conf_free(struct status_conf *s); /* repeatable */
  * for writes, or null), active_master_role, move; of a host receiver ("yes", "connecting" or "no")
  * and applier of its source, gate, mysqld, mysqld_why, problem, extra_gtid, flapping, barred (why
  * it is never the writer by itself), semi_sync (an object; null: not known); cannot_follow
- * (without GTID: why it cannot follow the writer; absent if nothing is known); of a role held (its
+ * (without GTID: why it cannot follow the writer; absent if nothing is known); quarantine (file, a
+ * path on that host with what is extra_gtid, or null and why; absent if there is nothing to keep or
+ * it is not done yet); of a role held (its
  * agent says so), waiting (what it waits for). */
 char *status_json(const struct engine *e, const struct status_conf *s) MUST_CHECK;
 /* MMM's `show`, byte for byte. */

@@ -143,6 +143,15 @@ static json_t *semi_sync(struct build *b, int i, const struct msg_report *r)
     return o;
 }
 
+static json_t *quarantine(struct build *b, enum tail aside, const char *what)
+{
+    json_t *o = json_object();
+
+    put(b, o, "file", aside == TAIL_READY ? text(what) : json_null());
+    put(b, o, "why", text(aside == TAIL_READY ? "" : what));
+    return o;
+}
+
 static json_t *one_host(struct build *b, int i)
 {
     static const char *const mysqld[MYSQLD_N] = {"unknown", "up", "dead"};
@@ -152,6 +161,8 @@ static json_t *one_host(struct build *b, int i)
     const struct msg_report *r = status_report(b->e, i);
     bool facts = r && r->facts;
     char barred[WHY_LEN];
+    const char *aside_text;
+    enum tail aside;
     json_t *o = json_object();
     char gtid[GTID_LEN];
 
@@ -178,6 +189,9 @@ static json_t *one_host(struct build *b, int i)
     put(b, o, "extra_gtid", text(engine_by_place(b->e, i) ? "" : h->extra));
     if (engine_by_place(b->e, i) && *h->extra)
         put(b, o, "cannot_follow", text(h->extra));
+    aside = engine_aside(b->e, i, &aside_text);
+    if (aside == TAIL_READY || aside == TAIL_FAILED)
+        put(b, o, "quarantine", quarantine(b, aside, aside_text));
     put(b, o, "flapping", json_boolean(h->flapping));
     put(b, o, "barred", text(facts && engine_barred(b->e, i, barred, sizeof barred) ? barred : ""));
     put(b, o, "semi_sync", facts ? semi_sync(b, i, r) : json_null());

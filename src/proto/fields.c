@@ -131,7 +131,8 @@ static const struct field order_fields[] = {
     HOST(source),  BOOL(tail),    MS(may_start),
     BOOL(fence),   BOOL(as_is),   BOOL(probe),
     U64(look),     TEXT(at),      TEXT(from),
-    TEXT(behind),  TEXT(reach),   {0},
+    TEXT(behind),  TEXT(aside),   TEXT(reach),
+    {0},
 };
 #undef THIS
 
@@ -184,6 +185,8 @@ static const struct field report_fields[] = {
     ENUM(tail, tail_words),
     TEXT(tail_why),
     BOOL(unsalvaged),
+    ENUM(aside, tail_words),
+    TEXT(aside_text),
     BOOL(facts),
     MS(facts_ms),
     BOOL(mysql_flavour),

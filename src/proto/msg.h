@@ -21,6 +21,7 @@ enum {
     ADDR_LEN = 64,     /* a numeric address */
     PLACE_LEN = 144,   /* a place in a binary log, gtid/place.h */
     GTID_LEN = 4096,   /* longer sets are reported as unknown, with the reason in `problem` */
+    ASIDE_LEN = 1024,  /* transactions to be set aside; more are not */
     WHY_LEN = 256,
     PROBLEM_LEN = 512,
     ANSWER_LEN = 48 * 1024,
@@ -54,7 +55,8 @@ enum speaker { SPEAKER_MONITOR, SPEAKER_AGENT, SPEAKER_CTL, SPEAKER_N };
 enum following { FOLLOW_KEEP, FOLLOW_NONE, FOLLOW_SOURCE, FOLLOW_N };
 enum hold { HOLD_NONE, HOLD_WANTED, HOLD_HELD, HOLD_LEAVING, HOLD_N };
 enum mysqld { MYSQLD_UNKNOWN, MYSQLD_UP, MYSQLD_DEAD, MYSQLD_N };
-/* The binary log of a dead server that held the writable slot, as its agent reads it. */
+/* What is made of a binary log, as far as it got: its agent reads that of a dead server that held
+ * the writable slot, or sets aside transactions that nobody else has. */
 enum tail { TAIL_NONE, TAIL_READING, TAIL_READY, TAIL_FAILED, TAIL_N };
 enum gate_kind { GATE_NFT, GATE_LIFETIME, GATE_N };
 enum receiver { RECEIVER_NO, RECEIVER_CONNECTING, RECEIVER_YES, RECEIVER_N };
@@ -127,7 +129,9 @@ struct msg_order {
      * has to stand for that ("": it goes on where it stands); with FOLLOW_NONE: behind which place
      * of its own log it is to look for transactions of its own. */
     char at[PLACE_LEN], from[PLACE_LEN], behind[PLACE_LEN];
-    char reach[GTID_LEN]; /* have applied this before writes open; "" nothing in particular */
+    char aside[ASIDE_LEN]; /* transactions of this server's own, which are to be kept in a file;
+                              "" none. A text as of a difference (gtid/gtid.h) */
+    char reach[GTID_LEN];  /* have applied this before writes open; "" nothing in particular */
 };
 
 struct grant_slot {
@@ -189,8 +193,10 @@ struct msg_report {
     int64_t died;   /* names the death of a server that held the writable slot: its moment; 0 none,
                        or a new one is up */
     enum tail tail; /* of that server: READY: `gtid` is all that its binary log holds */
-    char tail_why[WHY_LEN]; /* TAIL_FAILED: why it cannot be read */
-    bool unsalvaged;        /* fetching from a tail was ordered and failed for good */
+    char tail_why[WHY_LEN];   /* TAIL_FAILED: why it cannot be read */
+    bool unsalvaged;          /* fetching from a tail was ordered and failed for good */
+    enum tail aside;          /* the file with what the order's `aside` names, and */
+    char aside_text[WHY_LEN]; /* READY: its path on this host; FAILED: why there is none */
 
     bool facts;         /* the server was asked since it started; the rest means something */
     int64_t facts_ms;   /* how long ago it was asked last */

@@ -69,6 +69,7 @@ static void judge_one(const struct agent_action *a)
     case AA_RECORD:
     case AA_REPORT:
     case AA_TAIL:
+    case AA_ASIDE:
     case AA_JOB_CANCEL:
     case AA_KILL_MYSQLD:
         return;

@@ -22,6 +22,7 @@ static int next(int kind)
     case AA_HIDE:
     case AA_JOB:
     case AA_TAIL:
+    case AA_ASIDE:
     case AA_JOB_CANCEL:
     case AA_KILL_MYSQLD:
     case AA_SAY:

@@ -75,6 +75,9 @@ class Flavour:
     def prepare_host(self, host):
         """Before a server is started there for the first time."""
 
+    def install_clients(self, host, directory):
+        """Makes that directory the first in which its clients are looked for."""
+
     def tls(self, directory):
         """`mysql.tls` of cluster.yaml, or None for its default; files it needs go there."""
 
@@ -264,6 +267,13 @@ performance_schema_digests_size = 0
     @staticmethod
     def root(host):
         return os.path.join(host.directory, 'root')
+
+    def install_clients(self, host, directory):
+        for name in ('mysql', 'mysqlbinlog'):
+            path = os.path.join(directory, name)
+            with open(path, 'w') as f:
+                f.write(f'#!/bin/sh\nexec chroot {self.root(host)} /usr/bin/{name} "$@"\n')
+            os.chmod(path, 0o755)
 
     def argv(self, host, config):
         return ['chroot', self.root(host), '/usr/sbin/mysqld', f'--defaults-file={config}']

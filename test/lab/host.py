@@ -89,6 +89,17 @@ class Host:
     def value(self, expression):
         return self.sql(f'SELECT {expression} AS v')[0]['v']
 
+    def shell(self, command, timeout=120):
+        """As an operator of this host, whose account is in ~/.my.cnf: (exit code, output)."""
+        home = os.path.join(self.directory, 'home')
+        os.makedirs(home, exist_ok=True)
+        with open(os.path.join(home, '.my.cnf'), 'w') as f:
+            f.write(f'[client]\nsocket={server.SOCKET}\nuser=admin\npassword={server.ADMIN}\n')
+        self.flavour.install_clients(self, home)
+        self.lab.mark(f'{self.name}: {command}')
+        return self.ns.run(['env', f'HOME={home}', f'PATH={home}:{os.environ["PATH"]}', 'sh', '-c',
+                            command], timeout, check=False)
+
     def read_only(self):
         """True, False or None (no answer)."""
         try:

@@ -3,6 +3,7 @@
 import pymysql
 
 SOCKET = '/run/mysqld/mysqld.sock'
+ADMIN = 'lab-admin'  # of the account that Host.shell uses, where a scenario has made it
 PASSWORDS = {'monitor': 'lab-monitor', 'agent': 'lab-agent', 'repl': 'lab-repl', 'app': 'lab-app'}
 
 

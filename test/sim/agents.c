@@ -172,6 +172,9 @@ static void agent_perform(struct sim *s, int h, const struct agent_action *act)
     case AA_TAIL:
         server_read_tail(s, h, act->died);
         return;
+    case AA_ASIDE:
+        server_set_aside(s, h, act->round);
+        return;
     case AA_JOB_CANCEL:
         job_cancel(s, h);
         return;
@@ -323,6 +326,12 @@ void agent_handle(struct sim *s, int h, const struct input *in)
         ev.tail.mysql_flavour = s->c.mysql;
         ev.tail.gtid = in->ok ? in->facts->gtid : "";
         ev.tail.why = "it is encrypted";
+        break;
+    case IN_ASIDE:
+        ev.kind = AE_ASIDE;
+        ev.aside.round = in->n;
+        ev.aside.ok = in->ok;
+        ev.aside.text = in->ok ? "a file" : "it is encrypted";
         break;
     case IN_PROBED:
         ev.kind = AE_PROBED;

@@ -167,6 +167,15 @@ void server_read_tail(struct sim *s, int h, int64_t died)
     proc_input_in(s, us, h, in);
 }
 
+void server_set_aside(struct sim *s, int h, uint64_t round)
+{
+    struct input *in = input_new(IN_ASIDE);
+
+    in->n = round;
+    in->ok = s->host[h].server.up && !s->host[h].server.unreadable && sim_chance(s, 900);
+    proc_input_in(s, sim_between(s, MS, 3000 * MS), h, in);
+}
+
 void server_ask(struct sim *s, int h)
 {
     struct input *in;

@@ -119,6 +119,7 @@ struct input {
         IN_FACTS,   /* facts, n: jobs ended when it was asked */
         IN_JOB,     /* n: id, ok, facts */
         IN_TAIL,    /* n: died, ok, facts: gtid */
+        IN_ASIDE,   /* n: round, ok */
         IN_PROBED,  /* slot, ok: somebody answered */
         IN_SLOT,    /* slot, state: AE_REMOVED, AE_FOREIGN, AE_GATE_FAILED */
         IN_JUMP,    /* n: ms */
@@ -315,6 +316,7 @@ void packet_free(struct packet *p);
 void server_start(struct sim *s, int h, bool read_only);
 void server_kill(struct sim *s, int h);
 void server_read_tail(struct sim *s, int h, int64_t died); /* of the dead one */
+void server_set_aside(struct sim *s, int h, uint64_t round);
 void server_loops(struct sim *s);
 void server_ask(struct sim *s, int h); /* facts, now */
 const struct agent_facts *server_facts(struct sim *s, int h);

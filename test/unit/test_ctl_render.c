@@ -113,7 +113,7 @@ static void what_to_do_next(void **state)
                  "'barred':'c has log_bin off','semi_sync':{'warning':'it is off'}") ","
             HOST("d", "REPLICATION_FAIL", "'source':'w','receiver':'yes','applier':false") ","
             HOST("e", "REPLICATION_FAIL", "'source':'w','receiver':'connecting','applier':true,"
-                 "'extra_gtid':'0-5-7'") "],'roles':[]}", false, 10,
+                 "'extra_gtid':'0-5-7','quarantine':{'file':'/q/e.binlog','why':''}") "],'roles':[]}", false, 10,
         "cluster shop   mode active   monitor mon1 (reigning)   epoch 7\n"
         "DEGRADED: a\n          b\n          c\n          d\n          e\n          f\n"
         "          and 2 more\n"
@@ -138,8 +138,8 @@ static void what_to_do_next(void **state)
         "e     10.77.0.11  master  REPLICATION_FAIL   12s    up     yes        ?    w (connecting)"
           "    0-1-9  -\n"
         "      transactions nobody else has: 0-5-7\n"
-        "      next: save what is wanted of them (mariadb-binlog), then set e up anew as a copy o"
-          "f the writer\n");
+        "      they are kept there in: /q/e.binlog\n"
+        "      next: hamm ctl explain e: the commands to look, bring in or discard\n");
 }
 
 static void a_move_and_no_writer(void **state)

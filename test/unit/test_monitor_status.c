@@ -114,6 +114,10 @@ static void a_bad_day(void)
     h->state_since_wall = noon - 12000;
     h->lag_ms = -1;
     strcpy(h->extra, "0-3-17");
+    strcpy(h->order.aside, "0-3-17");
+    h->order.start_id = h->report.start_id;
+    h->report.aside = TAIL_READY;
+    strcpy(h->report.aside_text, "/q/shop-a3.binlog");
     strcpy(h->report.problem, "cannot follow db1: see the error log of mysqld");
     h->check[CK_REP_THREADS] =
         (struct check_state){.known = true,
@@ -181,7 +185,9 @@ static void json(void **state)
                      "\"message\":\"lag is unknown\",\"result\":\"UNKNOWN\"}},\"gate\":\"nft\","
                      "\"mysqld\":\"up\",\"mysqld_why\":\"\",\"problem\":\"cannot follow db1: see "
                      "the error log of "
-                     "mysqld\",\"extra_gtid\":\"0-3-17\",\"flapping\":false," PLAIN "}],"
+                     "mysqld\",\"extra_gtid\":\"0-3-17\",\"quarantine\":{\"file\":\"/q/"
+                     "shop-a3.binlog\","
+                     "\"why\":\"\"},\"flapping\":false," PLAIN "}],"
                      "\"roles\":[{\"name\":\"writer\",\"mode\":\"exclusive\",\"ip\":\"10.77.0."
                      "100\","
                      "\"host\":\"db1\",\"held\":true,\"waiting\":\"\"},"

@@ -103,6 +103,7 @@ static void order(void **state)
     FILL(msg.order.at);
     FILL(msg.order.from);
     FILL(msg.order.behind);
+    FILL(msg.order.aside);
     FILL(msg.order.reach);
     there_and_back(&full);
 }
@@ -161,6 +162,8 @@ static void report(void **state)
     r->tail = TAIL_FAILED;
     r->unsalvaged = true;
     FILL(r->tail_why);
+    r->aside = TAIL_READY;
+    FILL(r->aside_text);
     FILL(r->mysqld_why);
     FILL(r->gtid);
     FILL(r->source_host);
@@ -220,10 +223,10 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_hello), 160);
     assert_int_equal(sizeof(struct msg_beat), 64);
     assert_int_equal(sizeof(struct msg_refusal), 64);
-    assert_int_equal(sizeof(struct msg_order), 4656);
+    assert_int_equal(sizeof(struct msg_order), 5680);
     assert_int_equal(sizeof(struct msg_grant), 2136);
     assert_int_equal(sizeof(struct msg_lease), 1568);
-    assert_int_equal(sizeof(struct msg_report), 10224);
+    assert_int_equal(sizeof(struct msg_report), 10488);
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
     assert_int_equal(sizeof(struct msg_command), 4112);
@@ -257,7 +260,7 @@ static void refused(const char *text, const char *sentence)
     "{\"t\":\"order\",\"epoch\":1,\"monitor\":\"m\",\"serial\":1,\"start_id\":1,\"hold\":[],"      \
     "\"follow\":" follow ",\"source\":" source ",\"tail\":false,\"may_start\":0,\"fence\":false,"  \
     "\"as_is\":false,\"probe\":false,\"look\":0,\"at\":\"\",\"from\":\"\",\"behind\":\"\","        \
-    "\"reach\":\"\"}"
+    "\"aside\":\"\",\"reach\":\"\"}"
 #define SLOT(name) "{\"slot\":\"" name "\",\"serial\":1,\"electorate\":1}"
 
 static void what_is_wrong_is_named(void **state)

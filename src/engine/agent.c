@@ -473,18 +473,18 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     agent_report_slots(a, now, out);
     out->mysqld = a->mysqld;
     out->pid = a->pid;
-    memcpy(out->mysqld_why, a->mysqld_why, sizeof out->mysqld_why);
+    msg_text(out->mysqld_why, a->mysqld_why);
     out->died = a->tail.died_ms;
     out->tail = a->tail.state;
-    memcpy(out->tail_why, a->tail.why, sizeof out->tail_why);
+    msg_text(out->tail_why, a->tail.why);
     out->unsalvaged = agent_gave_up_salvage(a);
     agent_aside_report(a, out);
     out->facts = a->facts_known;
     out->facts_ms = a->facts_known ? now - a->facts_at : 0;
     out->mysql_flavour = a->facts.mysql_flavour;
     out->read_only = a->facts.read_only;
-    memcpy(out->gtid, a->facts.gtid, strlen(a->facts.gtid) + 1);
-    memcpy(out->source_host, a->facts.source_host, sizeof out->source_host);
+    msg_text(out->gtid, a->facts.gtid);
+    msg_text(out->source_host, a->facts.source_host);
     out->source_port = a->facts.source_port;
     out->source = a->facts_known ? a->facts.source : -1;
     out->receiver = a->facts.receiver;
@@ -492,7 +492,7 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->traits = a->facts.traits;
     out->lag_ms = a->facts.lag_ms;
     out->looked = a->looked;
-    memcpy(out->obstacle, a->obstacle, sizeof out->obstacle);
+    msg_text(out->obstacle, a->obstacle);
     agent_place_report(a, out);
-    memcpy(out->problem, a->problem, sizeof out->problem);
+    msg_text(out->problem, a->problem);
 }

@@ -74,18 +74,18 @@ void agent_place_report(const struct agent *a, struct msg_report *out)
 {
     const char *line = a->facts.applied;
 
-    memcpy(out->own, a->facts.own, sizeof out->own);
-    memcpy(out->applied, a->facts.applied, sizeof out->applied);
+    msg_text(out->own, a->facts.own);
+    msg_text(out->applied, a->facts.applied);
     out->turn_from[0] = out->turn_own[0] = 0;
     if (place_wrote(a)) {
-        memcpy(out->turn_from, a->durable.turn_from, sizeof out->turn_from);
-        memcpy(out->turn_own, a->durable.turn_own, sizeof out->turn_own);
+        msg_text(out->turn_from, a->durable.turn_from);
+        msg_text(out->turn_own, a->durable.turn_own);
     }
-    memcpy(out->seen_behind, a->seen_behind, sizeof out->seen_behind);
-    memcpy(out->own_more, a->own_more, sizeof out->own_more);
+    msg_text(out->seen_behind, a->seen_behind);
+    msg_text(out->own_more, a->own_more);
     if (!a->facts.own[0])
         return;
     if (place_wrote(a) || !line[0])
         line = a->seen_behind[0] && !a->own_more[0] ? a->seen_behind : a->facts.own;
-    memcpy(out->gtid, line, strlen(line) + 1);
+    msg_text(out->gtid, line);
 }

@@ -287,10 +287,21 @@ static void report_copy(struct msg_report *to, const struct msg_report *from)
     memcpy(to, from, offsetof(struct msg_report, slot) + from->n * sizeof from->slot[0]);
     memcpy(&to->mysqld, &from->mysqld,
            offsetof(struct msg_report, gtid) - offsetof(struct msg_report, mysqld));
-    memcpy(to->gtid, from->gtid, strlen(from->gtid) + 1);
+    msg_text(to->gtid, from->gtid);
     memcpy(to->source_host, from->source_host,
-           sizeof *from - offsetof(struct msg_report, source_host));
+           offsetof(struct msg_report, obstacle) - offsetof(struct msg_report, source_host));
+    msg_text(to->obstacle, from->obstacle);
+    msg_text(to->own, from->own);
+    msg_text(to->applied, from->applied);
+    msg_text(to->turn_from, from->turn_from);
+    msg_text(to->turn_own, from->turn_own);
+    msg_text(to->seen_behind, from->seen_behind);
+    msg_text(to->own_more, from->own_more);
+    msg_text(to->problem, from->problem);
 }
+_Static_assert(sizeof(struct msg_report) - offsetof(struct msg_report, obstacle) ==
+                   WHY_LEN + 5 * PLACE_LEN + WHY_LEN + PROBLEM_LEN,
+               "report_copy() copies every text at the end of a report");
 
 static void engine_on_report(struct engine *e, const struct engine_event *ev, struct plan *p)
 {

@@ -75,20 +75,20 @@ static void copy_facts(const struct msg_report *r, struct agent_facts *to)
     to->read_only = r->read_only;
     to->applier = r->applier;
     to->traits = r->traits;
-    memcpy(to->gtid, r->gtid, sizeof to->gtid);
-    memcpy(to->source_host, r->source_host, sizeof to->source_host);
+    msg_text(to->gtid, r->gtid);
+    msg_text(to->source_host, r->source_host);
     to->source_port = r->source_port;
     to->source = r->source;
     to->receiver = r->receiver;
     to->lag_ms = r->lag_ms;
-    memcpy(to->own, r->own, sizeof to->own);
-    memcpy(to->applied, r->applied, sizeof to->applied);
+    msg_text(to->own, r->own);
+    msg_text(to->applied, r->applied);
 }
 
 /* Without GTID: its gtid is a place in its own log if it was the writer last. */
 static void copy_turn(const struct msg_report *r, struct agent *a)
 {
-    if (!r->own[0] || memcmp(r->gtid, r->own, sizeof r->own) != 0)
+    if (!r->own[0] || strcmp(r->gtid, r->own) != 0)
         memcpy(a->durable.turn_from, r->turn_from, sizeof r->turn_from);
     memcpy(a->durable.turn_own, r->turn_own, sizeof r->turn_own);
     memcpy(a->seen_behind, r->seen_behind, sizeof a->seen_behind);

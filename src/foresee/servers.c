@@ -61,10 +61,10 @@ void server_facts(const struct foresee *f, int h, struct agent_facts *out)
     memset(out, 0, sizeof *out);
     out->mysql_flavour = v->mysql_flavour;
     out->read_only = v->read_only;
-    memcpy(out->gtid, v->have, sizeof out->gtid);
+    msg_text(out->gtid, v->have);
     (void)server_merge(v, out->gtid, v->extra);
     out->source = v->source;
-    memcpy(out->source_host, v->source_host, sizeof out->source_host);
+    msg_text(out->source_host, v->source_host);
     out->source_port = v->source_port;
     out->receiver = !v->receive ? RECEIVER_NO : v->connected ? RECEIVER_YES : RECEIVER_CONNECTING;
     out->applier = v->apply;
@@ -72,8 +72,8 @@ void server_facts(const struct foresee *f, int h, struct agent_facts *out)
     if (v->broken)
         out->traits.bits |= TRAIT_BROKEN;
     out->lag_ms = server_lag(f, h);
-    memcpy(out->own, v->own, sizeof out->own);
-    memcpy(out->applied, v->applied, sizeof out->applied);
+    msg_text(out->own, v->own);
+    msg_text(out->applied, v->applied);
 }
 
 /* Whether its receiver hears its source. It is refused at once by a dead one, and notices a silent

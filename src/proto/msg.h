@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
     HOSTS_MAX = 64,
@@ -282,6 +283,15 @@ struct msg {
         struct msg_answer answer;
     };
 };
+
+/* Texts of messages are long and mostly empty. `to` has room for whatever fits in `from`. */
+static inline void msg_text(char *to, const char *from)
+{
+    if (from[0])
+        memcpy(to, from, strlen(from) + 1);
+    else
+        to[0] = 0;
+}
 
 /* The names behind the indices, from the configuration; the order is the file's. */
 struct names {

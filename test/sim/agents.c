@@ -82,6 +82,17 @@ static void agent_persist(struct sim *s, int h)
     sim_at(s, at, disk_on_done, h, 0, s->proc[h].life, d);
 }
 
+static void agent_reports(struct sim *s, int h)
+{
+    for (int m = 0; m < MONS; m++) {
+        const struct link *l = &s->link[HOSTS + m][h];
+        struct msg *way = l->up[1] ? net_post(s, h, HOSTS + m, l->number, MSG_REPORT) : NULL;
+
+        if (way)
+            agent_report_of(&s->host[h].a, sim_local_ms(s, h), &way->report);
+    }
+}
+
 static void agent_to_monitors(struct sim *s, int h, unsigned number)
 {
     for (int m = 0; m < MONS; m++) {
@@ -124,9 +135,7 @@ static void agent_perform(struct sim *s, int h, const struct agent_action *act)
         x->has_record = true;
         return;
     case AA_REPORT:
-        out.kind = MSG_REPORT;
-        agent_report_of(&x->a, sim_local_ms(s, h), &out.report);
-        agent_to_monitors(s, h, 0);
+        agent_reports(s, h);
         return;
     case AA_REFUSE:
         out.kind = MSG_REFUSAL;

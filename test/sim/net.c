@@ -124,27 +124,26 @@ static size_t msg_size(const struct msg *m)
     return offsetof(struct msg, hello) + size[m->kind];
 }
 
-static void net_put(struct sim *s, int i, int j, int side, unsigned number, const struct msg *m)
+static struct msg *net_put(struct sim *s, int i, int j, int side, unsigned number,
+                           enum msg_kind kind)
 {
     struct link *l = &s->link[i][j];
     struct packet *p = packet_new();
-    size_t size = msg_size(m);
     int64_t at = s->now + net_delay(s, side ? i : j, side ? j : i);
 
-    CHECK(size <= sizeof p->m);
     p->i = i;
     p->j = j;
     p->side = side;
     p->number = number;
-    memcpy(p->m, m, size);
     if (at < l->last[side])
         at = l->last[side];
     l->last[side] = at;
     sim_at(s, at, net_on_packet, 0, 0, 0, p);
+    ((struct msg *)p->m)->kind = kind;
+    return (struct msg *)p->m;
 }
 
-/* number 0: whatever connection there is. */
-void net_send(struct sim *s, int from, int to, unsigned number, const struct msg *m)
+struct msg *net_post(struct sim *s, int from, int to, unsigned number, enum msg_kind kind)
 {
     for (int side = 0; side < 2; side++) {
         int i = side ? from : to, j = side ? to : from; /* side: the receiver's */
@@ -154,27 +153,34 @@ void net_send(struct sim *s, int from, int to, unsigned number, const struct msg
             continue;
         if (!number && side == 0 && i < HOSTS)
             continue; /* peers: on the asker's own connection */
-        net_put(s, i, j, side, l->number, m);
-        return;
+        return net_put(s, i, j, side, l->number, kind);
     }
+    return NULL;
+}
+
+void net_send(struct sim *s, int from, int to, unsigned number, const struct msg *m)
+{
+    struct msg *way = net_post(s, from, to, number, m->kind);
+
+    CHECK(msg_size(m) <= offsetof(struct msg, hello) + sizeof(union body));
+    if (way)
+        memcpy(way, m, msg_size(m));
 }
 
 /* ---- connections ---- */
 
 static void net_hello(struct sim *s, int i, int j)
 {
-    static struct msg m;
     const struct agent *a = &s->host[j].a;
+    struct msg *m = net_put(s, i, j, 0, s->link[i][j].number, MSG_HELLO);
 
-    memset(&m.hello, 0, sizeof m.hello);
-    m.kind = MSG_HELLO;
-    m.hello.version = PROTOCOL_VERSION;
-    m.hello.speaker = SPEAKER_AGENT;
-    memcpy(m.hello.monitor, a->durable.monitor, sizeof m.hello.monitor);
-    m.hello.epoch = a->durable.epoch;
-    m.hello.start_id = a->start_id;
-    m.hello.heard_ms = a->heard_ms < 0 ? -1 : sim_local_ms(s, j) - a->heard_ms;
-    net_put(s, i, j, 0, s->link[i][j].number, &m);
+    memset(&m->hello, 0, sizeof m->hello);
+    m->hello.version = PROTOCOL_VERSION;
+    m->hello.speaker = SPEAKER_AGENT;
+    memcpy(m->hello.monitor, a->durable.monitor, sizeof m->hello.monitor);
+    m->hello.epoch = a->durable.epoch;
+    m->hello.start_id = a->start_id;
+    m->hello.heard_ms = a->heard_ms < 0 ? -1 : sim_local_ms(s, j) - a->heard_ms;
 }
 
 static void net_on_side_down(struct sim *s, int i, int j, uint64_t n, void *data);

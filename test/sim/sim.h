@@ -304,6 +304,9 @@ const char *proc_name(int proc);
 
 /* net.c */
 void net_wake(struct sim *s, int proc);
+/* A message on its way, to be written now; NULL: nobody is connected. number 0: whatever connection
+ * there is. */
+struct msg *net_post(struct sim *s, int from, int to, unsigned number, enum msg_kind kind);
 void net_send(struct sim *s, int from, int to, unsigned number, const struct msg *m);
 void net_died(struct sim *s, int proc, bool power);
 void net_frozen(struct sim *s, int proc);

@@ -189,6 +189,8 @@ void story_told(struct engine *e, struct plan *p);
 void receipt_since(const struct engine *e, int to, char out[SINCE_LEN]);
 /* What `to` has more than `before`. */
 void receipt_salvaged(const struct engine *e, int to, const char *before, struct receipt_set *out);
+/* Of e->story, by what the old writer was last seen to have; *out is zeroed. */
+void receipt_known_lost(const struct engine *e, int w, struct receipt_set *out);
 void receipt_write(struct engine *e, int w, struct plan *p); /* of e->story; w opened */
 void receipt_compared(struct engine *e, int h, int w, struct plan *p);
 void receipt_reopened(struct engine *e, int w, struct plan *p); /* w is the writer */

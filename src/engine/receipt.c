@@ -7,38 +7,51 @@
 
 /* ---- sets ---- */
 
-/* Of a domain everybody's numbers go on from everybody's: none of a server that the next writer
- * never heard of can be below what that one had. */
-static void receipt_clip(struct gtid_set *diff, const char *since_text)
+/* MariaDB: in a domain the numbers go on from everybody's, and what is applied of it is applied in
+ * their order: who has the highest has all before it. Its own list of servers may lack some of
+ * that, if it was made from a copy. `out`: what of diff comes after `since`. */
+static void receipt_after(const struct gtid_set *diff, const char *since_text, struct gtid_set *out)
 {
     struct gtid_set since;
     struct err ignored;
 
+    *out = *diff;
     if (diff->flavour != GTID_MARIADB_LIST ||
         gtid_parse(since_text, GTID_MARIADB_POS, &since, &ignored) < 0)
         return;
-    for (unsigned i = 0; i < diff->n; i++)
-        for (unsigned k = 0; k < since.n; k++) {
-            struct gtid_range *r = &diff->range[i];
+    out->n = 0;
+    for (unsigned i = 0; i < diff->n; i++) {
+        struct gtid_range r = diff->range[i];
 
-            if (since.range[k].source.domain == r->source.domain && since.range[k].hi >= r->lo &&
-                since.range[k].hi < r->hi)
-                r->lo = since.range[k].hi + 1;
-        }
+        for (unsigned k = 0; k < since.n; k++)
+            if (since.range[k].source.domain == r.source.domain && since.range[k].hi >= r.lo)
+                r.lo = since.range[k].hi + 1;
+        if (r.lo <= r.hi)
+            gtid_add(out, r);
+    }
 }
 
-static void receipt_set_of(const struct engine *e, int h, struct gtid_set *diff, const char *since,
-                           struct receipt_set *out)
+static void receipt_text(const struct engine *e, int h, struct gtid_set *set,
+                         struct receipt_set *out)
 {
     char text[RECEIPT_GTIDS];
 
-    receipt_clip(diff, since);
-    gtid_tell_extra(diff, text, sizeof text);
-    out->count = place_used(e, h) ? 0 : gtid_count(diff);
+    gtid_tell_extra(set, text, sizeof text);
+    out->count = place_used(e, h) ? 0 : gtid_count(set);
     if (place_used(e, h))
         place_tell(e, text, out->text, sizeof out->text);
     else
         memcpy(out->text, text, sizeof out->text);
+}
+
+/* Of a host that is known to have something the writer lacks: something is named in any case. */
+static void receipt_set_of(const struct engine *e, int h, struct gtid_set *diff, const char *since,
+                           struct receipt_set *out)
+{
+    struct gtid_set after;
+
+    receipt_after(diff, since, &after);
+    receipt_text(e, h, gtid_empty(&after) ? diff : &after, out);
 }
 
 /* The highest number in each domain; "" MySQL, or too many domains. */
@@ -84,16 +97,26 @@ void receipt_salvaged(const struct engine *e, int to, const char *before, struct
 
 /* ---- what is lost ---- */
 
+/* What the old writer was seen to have, and w lacks. */
+void receipt_known_lost(const struct engine *e, int w, struct receipt_set *out)
+{
+    const struct failover_story *t = &e->story;
+    struct gtid_set diff, after;
+
+    if (!t->wrote[0] || gtid_text_subset(e, w, t->wrote, w) ||
+        !gtid_text_less(e, w, t->wrote, w, &diff))
+        return;
+    receipt_after(&diff, t->since, &after);
+    receipt_text(e, w, &after, out);
+}
+
 static void receipt_unknown(const struct engine *e, const struct failover_story *t, int w,
                             struct receipt *r)
 {
-    struct gtid_set diff;
     char why[110];
 
     r->lost = LOST_UNKNOWN;
-    if (t->wrote[0] && !gtid_text_subset(e, w, t->wrote, w) &&
-        gtid_text_less(e, w, t->wrote, w, &diff))
-        receipt_set_of(e, w, &diff, t->since, &r->gone);
+    receipt_known_lost(e, w, &r->gone);
     tail_why(e, t->from, why, sizeof why);
     snprintf(r->why, sizeof r->why, "%s%s%s%s%s", host_name(e, t->from),
              host_live(e, t->from) ? ": " : " was not reached", host_live(e, t->from) ? why : "",

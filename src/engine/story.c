@@ -167,20 +167,20 @@ void story_assigned(struct engine *e, int s)
 static void story_event(struct engine *e, int w, struct plan *p)
 {
     const struct failover_story *t = &e->story;
-    char lost[256] = "none";
+    struct receipt_set lost = {0};
 
-    if (t->wrote[0] && !gtid_text_subset(e, w, t->wrote, w))
-        gtid_text_extra(e, w, t->wrote, w, lost, sizeof lost);
+    receipt_known_lost(e, w, &lost);
     if (t->from == w)
         plan_event(e, p, EVENT_NOTE, w, "%s: open again after %lld ms: %s", slot_name(e, t->slot),
                    (long long)(e->now - t->began), t->why);
     else
         plan_event(e, p, EVENT_NOTE, w,
                    "failover of %s: %s -> %s in %lld ms (released after %lld, ordered after %lld): "
-                   "%s; transactions known lost: %s",
+                   "%s; transactions known lost: %.200s%s",
                    slot_name(e, t->slot), host_name(e, t->from), host_name(e, w),
                    (long long)(e->now - t->began), (long long)(t->released - t->began),
-                   (long long)(t->assigned - t->began), t->why, lost);
+                   (long long)(t->assigned - t->began), t->why, lost.text[0] ? lost.text : "none",
+                   strlen(lost.text) > 200 ? "..." : "");
 }
 
 void story_told(struct engine *e, struct plan *p)

@@ -10,17 +10,20 @@ def receipts(lab, n=50):
 
 
 def each(gtids):
-    """A set as hamm writes it, one by one: 0-1-101..103,0-2-7 or uuid:1-3:7 of MySQL."""
+    """A set as hamm writes it, one by one: 0-1-101..103,0-2-7 or uuid:1-3:7 of MySQL. What is no
+    such set, because hamm says more than that, is kept as it is: it equals nothing."""
     found = set()
     for item in (gtids or '').replace('none', '').split(','):
-        if ':' in item:
-            uuid, *spans = item.split(':')
+        uuid, *spans = item.split(':')
+        mariadb = re.fullmatch(r'(\d+-\d+-)(\d+)(?:\.\.(\d+))?', item)
+        if mariadb:
+            name, first, last = mariadb.groups()
+            found |= {f'{name}{i}' for i in range(int(first), int(last or first) + 1)}
+        elif spans and all(re.fullmatch(r'\d+(-\d+)?', s) for s in spans):
             found |= {f'{uuid}:{i}' for s in spans
                       for i in range(int(s.split('-')[0]), int(s.split('-')[-1]) + 1)}
         elif item:
-            domain, server, span = item.split('-')
-            found |= {f'{domain}-{server}-{i}' for s in [span.split('..')]
-                      for i in range(int(s[0]), int(s[-1]) + 1)}
+            found.add(item)
     return found
 
 

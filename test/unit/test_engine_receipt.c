@@ -123,6 +123,27 @@ static void test_first_of_a_server(void **state)
     assert_int_equal(got.gone.count, 3);
 }
 
+/* A server made from a copy knows the highest number of a domain, and not who wrote before. */
+static void test_new_writer_made_anew(void **state)
+{
+    (void)state;
+    n_got = 0;
+    reigning();
+    agent[1].gtid = agent[2].gtid = "0-1-9"; /* db1: 0-2-4,0-1-9 */
+    agent[0].gtid = "0-2-4,0-1-9";
+    report(1);
+    report(2);
+    report(0);
+    link_down(0);
+    time_goes(5000);
+    assert_int_equal(engine_writer(&e), 1);
+    assert_int_equal(got.lost, LOST_UNKNOWN);
+    assert_string_equal(got.gone.text, "");
+    agent[1].gtid = "0-1-9,0-2-10";
+    comes_back("0-2-4,0-1-9");
+    assert_int_equal(got.lost, LOST_NONE);
+}
+
 static void test_another_monitor_completes_it(void **state)
 {
     static struct engine_durable d;
@@ -177,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_nothing_extra),
         cmocka_unit_test(test_made_anew),
         cmocka_unit_test(test_first_of_a_server),
+        cmocka_unit_test(test_new_writer_made_anew),
         cmocka_unit_test(test_another_monitor_completes_it),
         cmocka_unit_test(test_more_than_fits_is_said),
     };

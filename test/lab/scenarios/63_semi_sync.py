@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+from lab.receipts import assert_lost, logged
+
 VARIANTS = ('on', 'off')
 LONG_N, N = 50, 3
 
@@ -30,6 +32,7 @@ def pull(lab, old, new, with_semi):
         lab.wait_until(lambda: semi(lab, old).get('active') and semi(lab, old)['clients'] and
                        not semi(lab, old)['warning'], 15,
                        f'commits on {old} wait for replicas', lab.status_text)
+    before = logged(lab.host(old))
     client = lab.client()
     client.wait_acked(20, server=old)
     lab.sleep(lab.random.uniform(0, 0.3))
@@ -45,6 +48,8 @@ def pull(lab, old, new, with_semi):
         lab.check(not lost, f'{len(lost)} acknowledged rows are lost: {[a.row for a in lost[:5]]}')
     lab.assert_loss_told(client, old, new)
     extra = lab.extra_rows(old, new)
+    receipt = assert_lost(lab, old, new, before)
+    lab.check(receipt.get('lost_count', 0) == len(extra), f'{len(extra)} rows, {receipt}')
     if lab.state(old) == 'REPLICATION_FAIL':
         told = [h['extra_gtid'] for h in lab.status()['hosts'] if h['name'] == old][0]
         lab.check(lab.flavour.count(told) == len(extra),
@@ -62,7 +67,7 @@ def run(lab, variant):
 
     on: replicas acknowledge each commit (semi-sync, AFTER_SYNC): no acknowledged row is ever lost.
     off: what is lost is what hamm says, to the GTID. In both what the old writer has alone is told,
-    and nobody takes it over.
+    and nobody takes it over; the receipt of each failover names it, to the GTID.
     """
     with_semi = variant == 'on'
     lab.start(failover={'auto_set_online': '1s', 'flap_count': 0},

@@ -141,12 +141,23 @@ static void order_compare_places(struct engine *e, int h, int w, struct plan *p)
     }
 }
 
+/* It follows nobody, as ordered, and is closed: who was the writer says what it had when it was
+ * open until it has settled for less than that. */
+static bool order_stands_still(const struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+    int s = engine_active_slot(e);
+
+    return x->order.serial && x->order.follow == FOLLOW_NONE &&
+           !(s >= 0 && x->order.hold >> s & 1) && x->report.settled >= x->order.serial &&
+           x->report.start_id == x->order.start_id;
+}
+
 /* Compares what a host has with what the writer has, until the answer is sure. */
 static void order_compare(struct engine *e, int h, int w, struct plan *p)
 {
     struct host *x = &e->host[h];
-    bool stopped = x->order.serial && x->order.follow == FOLLOW_NONE &&
-                   x->report.settled >= x->order.serial && x->report.start_id == x->order.start_id;
+    bool stopped = order_stands_still(e, h);
     /* an applier that broke never settles; what it has applied can convict it, not clear it */
     bool sure = stopped || (w >= 0 && order_runs(e, h, w));
 

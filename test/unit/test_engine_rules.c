@@ -467,6 +467,33 @@ static void test_an_agent_that_comes_back_is_no_sign_of_an_old_journal(void **st
     assert_int_equal(e.reign, REIGN_YES);
 }
 
+/* Its agent woke up: it still reports what it saw last, and the server is still open. */
+static void test_what_it_said_as_the_writer_does_not_clear_it(void **state)
+{
+    (void)state;
+    reigning();
+    e.slot[0].adopted = false;
+    go_on(100);
+    obey(0);
+    go_on(100);
+    link_down(0);
+    for (int i = 0; i < 60 && engine_writer(&e) != 1; i++) {
+        go_on(100);
+        for (int h = 1; h < HOSTS; h++)
+            obey(h);
+    }
+    assert_int_equal(engine_writer(&e), 1);
+    agent[0].hold = HOLD_LEAVING;
+    agent[0].lease_ms = 0;
+    link_up(0);
+    report(0);
+    assert_false(e.host[0].clean);
+    agent[0].gtid = "0-1-9";
+    obey(0);
+    go_on(4000);
+    assert_string_equal(e.host[0].extra, "0-1-6..9");
+}
+
 static void test_a_broken_applier_hides_no_extra_transactions(void **state)
 {
     (void)state;
@@ -494,6 +521,7 @@ static void test_only_who_has_applied_everything_is_cleared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_it_said_as_the_writer_does_not_clear_it),
         cmocka_unit_test(test_a_broken_applier_hides_no_extra_transactions),
         cmocka_unit_test(test_only_who_has_applied_everything_is_cleared),
         cmocka_unit_test(test_an_old_journal_counts_for_nothing),

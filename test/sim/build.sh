@@ -7,6 +7,6 @@ shift 2
 limits=$(mktemp -d)
 trap 'rm -rf "$limits"' EXIT
 sh "$tree/test/sim/limits.sh" "$tree" "$limits"
-cc -std=gnu17 -O3 -march=native -flto=auto -g -Wall -Wextra -Wshadow -D_GNU_SOURCE "$@" \
-    -I"$limits" -I"$tree/src" -I"$tree/test/sim" \
+cc -std=gnu17 -O3 -march=native -fno-pie -no-pie -flto=auto -g \
+    -Wall -Wextra -Wshadow -D_GNU_SOURCE "$@" -I"$limits" -I"$tree/src" -I"$tree/test/sim" \
     -o "$out" "$tree"/test/sim/*.c "$tree"/src/engine/*.c "$tree"/src/gtid/*.c "$tree"/src/base/*.c

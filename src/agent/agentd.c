@@ -182,6 +182,7 @@ static void agentd_on_tick(uv_timer_t *t)
     agentd_addresses_tick(d);
     agentd_keep_tick(d);
     agentd_serve_tick(d);
+    agentd_disk_tick(d);
     agentd_fetch_tick(d);
 }
 

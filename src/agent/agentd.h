@@ -173,6 +173,14 @@ struct agentd_fetch {
     unsigned char piece[CHUNK_BYTES];
 };
 
+/* Room for the server's binary log. */
+struct agentd_disk {
+    uv_fs_t req;
+    bool asked;
+    int64_t next_ms;
+    char dir[512], problem[PROBLEM_LEN]; /* problem: "" there is room, as far as is known */
+};
+
 /* Keeping what only this server has in a file. */
 struct agentd_quarantine {
     bool busy;  /* a thread is at work */
@@ -227,6 +235,7 @@ struct agentd {
     struct agentd_tail tail;
     struct agentd_serve serve;
     struct agentd_quarantine quarantine;
+    struct agentd_disk disk;
     struct agentd_fetch fetch;
 
     struct msg in, out; /* too big for the stack */
@@ -302,6 +311,9 @@ void agentd_tail_seen(struct agentd *d, const struct mydb_facts *f);
 void agentd_tail_alive(struct agentd *d, pid_t pid); /* what was seen is of this process */
 void agentd_tail(struct agentd *d, const struct agent_action *a);
 void agentd_tail_stop(struct agentd *d);
+
+/* disk.c */
+void agentd_disk_tick(struct agentd *d);
 
 /* quarantine.c */
 void agentd_quarantine(struct agentd *d, const struct agent_action *a);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One host: its namespaces, its database server, its agent."""
+import contextlib
 import os
 import shlex
 import shutil
@@ -9,6 +10,12 @@ import pymysql
 
 from . import server
 from .clock import now
+
+NOT_SENT = """table inet lab {{
+    chain to {{ type filter hook input priority -400; ip saddr {{ {0} }} tcp dport 3306 drop; }}
+    chain from {{ type filter hook output priority -400; ip daddr {{ {0} }} tcp sport 3306 drop; }}
+}}
+"""
 
 
 class Host:
@@ -60,10 +67,14 @@ class Host:
              *self.flavour.argv(self, config)], f'{self.name} mysqld', self.log('mysqld'))
 
     def wait_gate(self, said, seconds):
+        self.wait_said('mysqld', said, seconds)
+
+    def wait_said(self, what, said, seconds=5, times=1):
+        """Until the log of that process has it so often."""
         def has_said():
-            with open(self.log('mysqld'), errors='replace') as f:
-                return said in f.read()
-        self.lab.wait_until(has_said, seconds, f'the gate of {self.name} says "{said}"')
+            with open(self.log(what), errors='replace') as f:
+                return f.read().count(said) >= times
+        self.lab.wait_until(has_said, seconds, f'{what} of {self.name} says "{said}"')
 
     def wait_mysqld(self, seconds=10):
         self.lab.wait_until(self.answers, seconds, f'mysqld on {self.name} answers')
@@ -146,6 +157,25 @@ class Host:
 
     def stop_replication(self, thread=''):
         self.sql(self.flavour.stop(thread))
+
+    def withhold(self, *names):
+        """From now on its binary log reaches none of these hosts, and nobody there notices."""
+        self.lab.mark(f'{self.name}: nothing is sent to {", ".join(names)} any more')
+        receivers = ', '.join(self.lab.host(name).address for name in names)
+        self.ns.run(['nft', '-f', '-'], stdin=NOT_SENT.format(receivers))
+
+    def send_again(self):
+        self.ns.run(['nft', 'delete', 'table', 'inet', 'lab'])
+
+    @contextlib.contextmanager
+    def agent_away(self):
+        """For what an administrator does in several steps, and its agent would put right between.
+        It is stopped for less than a lease."""
+        self.agent.stop()
+        try:
+            yield
+        finally:
+            self.agent.cont()
 
     def forget_replication(self):
         self.sql(self.flavour.reset())

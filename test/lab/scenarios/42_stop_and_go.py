@@ -4,6 +4,11 @@ from lab.lab import out
 ROUNDS, LONG_ROUNDS = 2, 30
 
 
+def open_writer(lab):
+    name = lab.writer()
+    return name if name and lab.host(name).read_only() is False else None
+
+
 def stopped(lab, rnd):
     """One round: the writer's mysqld is stopped until after another has opened, then goes on."""
     old = lab.writer()
@@ -16,8 +21,7 @@ def stopped(lab, rnd):
     lab.sleep(lab.random.uniform(0.5, 2 * out() + 1))
     if host.mysqld.alive():
         host.cont('mysqld')
-    lab.wait_until(lambda: lab.writer() in (old, new) and
-                   lab.host(lab.writer()).read_only() is False, 20, 'there is a writer',
+    lab.wait_until(lambda: open_writer(lab) in (old, new), 20, 'there is a writer',
                    lab.status_text)
     writer = lab.writer()
     client.wait_acked(30, 10, server=writer)

@@ -24,16 +24,17 @@ def run(lab):
                                     lambda: one.read_only() is False)
     client.wait_acked(20, server='db1')
     took['replica opened'] = noticed(lab, 'read_only=0 on db3', three.open_writes, three.read_only)
-    lab.sleep(1)  # until then the fence ends connections, an administrator's too
+    three.wait_said('agent', 'closed for writes', times=2)  # it ends everybody's connections
     for thread in ('', 'SQL_THREAD', 'IO_THREAD'):
         took[f'stop {thread}'.strip()] = noticed(
             lab, f'STOP {thread} on db3', lambda: three.stop_replication(thread),
             lambda: three.follows('db1'), 5)
 
     def other_source():
-        three.stop_replication()
-        three.sql(lab.flavour.follow(two.address))
-        three.start_replication()
+        with three.agent_away():
+            three.stop_replication()
+            three.sql(lab.flavour.follow(two.address))
+            three.start_replication()
     took['source'] = noticed(lab, 'db3 follows db2', other_source, lambda: three.follows('db1'), 5)
     client.wait_acked(20, server='db1')
     client.stop()

@@ -11,13 +11,15 @@ def salvaged(lab):
     one = lab.host('db1')
     client = lab.client()
     client.wait_acked(30)
-    for name in ('db2', 'db3'):
-        lab.host(name).stop_replication('IO_THREAD')
+    one.withhold('db2', 'db3')
     lab.sleep(0.3 + lab.random.uniform(0, 0.3))
+    lab.host('mon1').stop('monitor')  # else it may be over before the gate is asked
     at = one.kill_mysqld()
     one.start_mysqld_gated()
-    lab.wait_writer('db2', 20)
     one.wait_gate('waits: it died as the writer', 1)
+    lab.host('mon1').cont('monitor')
+    lab.wait_writer('db2', 20)
+    one.send_again()
     one.wait_gate('may start: the monitor lets it start', 5)
     waited = now() - at
     one.wait_mysqld(30)

@@ -9,20 +9,20 @@ SAYS = {'filter': 'another filter', 'delayed': 'behind', 'broken': 'stopped on a
 
 def spoil(lab, two, variant):
     if variant == 'filter':
-        two.stop_replication()
-        two.sql(lab.flavour.ignore_db('scratch'))
-        two.start_replication()
+        with two.agent_away():
+            two.stop_replication()
+            two.sql(lab.flavour.ignore_db('scratch'))
+            two.start_replication()
     elif variant == 'delayed':
-        two.stop_replication()
-        two.sql(f'{lab.flavour.change}{lab.flavour.source}_DELAY = 8')
-        two.start_replication()
+        with two.agent_away():
+            two.stop_replication()
+            two.sql(f'{lab.flavour.change}{lab.flavour.source}_DELAY = 8')
+            two.start_replication()
     elif variant == 'broken':
-        two.stop('agent')  # it would close the server again before we are done
-        with server.connect(two.socket, 5) as there, there.cursor() as c:
+        with two.agent_away(), server.connect(two.socket, 5) as there, there.cursor() as c:
             for statement in ('SET GLOBAL read_only = 0', 'SET sql_log_bin = 0',
                               'RENAME TABLE app.writes TO app.hidden', lab.flavour.read_only_on):
                 c.execute(statement)
-        two.cont('agent')
     else:
         two.agent.terminate()
         two.mysqld.terminate(10)

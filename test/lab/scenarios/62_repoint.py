@@ -2,11 +2,6 @@
 from lab import server
 
 VARIANTS = ('password', 'purged')
-DB3_RECEIVES_NOTHING = """table inet lab {
-    chain to { type filter hook input priority -400; ip saddr 10.77.0.13 tcp dport 3306 drop; }
-    chain from { type filter hook output priority -400; ip daddr 10.77.0.13 tcp sport 3306 drop; }
-}
-"""
 
 
 def run(lab, variant):
@@ -18,23 +13,21 @@ def run(lab, variant):
     """
     lab.start()
     one, two, three = map(lab.host, ('db1', 'db2', 'db3'))
-    three.stop_replication()
-    three.sql(f'{lab.flavour.change}{lab.flavour.source}_CONNECT_RETRY = 7, '
-              f'{lab.flavour.source}_HEARTBEAT_PERIOD = 1.5')
-    three.start_replication()
+    with three.agent_away():
+        three.stop_replication()
+        three.sql(f'{lab.flavour.change}{lab.flavour.source}_CONNECT_RETRY = 7, '
+                  f'{lab.flavour.source}_HEARTBEAT_PERIOD = 1.5')
+        three.start_replication()
     client = lab.client()
     client.wait_acked(20)
     if variant == 'password':
-        two.stop('agent')  # it would close the server again before we are done
-        with server.connect(two.socket, 5) as there, there.cursor() as c:
+        with two.agent_away(), server.connect(two.socket, 5) as there, there.cursor() as c:
             for statement in ('SET GLOBAL read_only = 0', 'SET sql_log_bin = 0',
                               "ALTER USER hamm_repl@'%' IDENTIFIED BY 'something else'",
                               lab.flavour.read_only_on):
                 c.execute(statement)
-        two.cont('agent')
     else:
-        lab.mark('db3 hears nothing any more, db2 goes on and forgets')
-        one.ns.run(['nft', '-f', '-'], stdin=DB3_RECEIVES_NOTHING)
+        one.withhold('db3')  # db2 goes on and forgets
         client.wait_acked(50)
         for _ in range(2):
             two.sql('FLUSH BINARY LOGS')

@@ -17,8 +17,9 @@ def switch_on(lab, writer):
         h.sql(f"SET GLOBAL {lab.flavour.semi_sync['source']}_enabled = {int(h.name == writer)}")
     for h in lab.dbs():
         if h.name != writer:
-            h.stop_replication('IO_THREAD')
-            h.start_replication('IO_THREAD')
+            with h.agent_away():
+                h.stop_replication('IO_THREAD')
+                h.start_replication('IO_THREAD')
 
 
 def semi(lab, name):

@@ -317,6 +317,7 @@ struct failover_story {
     int slot, from;
     enum evidence evidence;
     int64_t began, decided, released, gathered, fetched, assigned; /* 0 not */
+    int between;           /* who had it after that and may have been open, unseen; -1 nobody */
     int fetch_by;          /* who fetches from the old one's binary log; -1 nobody did */
     char wrote[GTID_LEN];  /* what the old one was last seen to have */
     char before[GTID_LEN]; /* what fetch_by had before */

@@ -124,22 +124,45 @@ static void receipt_unknown(const struct engine *e, const struct failover_story 
              e->conf.data_loss == LOSS_ALLOW ? "; data_loss is allow" : "");
 }
 
+/* Closed, and it says what it has. */
+static bool receipt_asked(const struct engine *e, int h)
+{
+    const struct msg_report *r = &e->host[h].report;
+
+    return host_live(e, h) && r->mysqld == MYSQLD_UP && r->facts && r->read_only && r->gtid[0];
+}
+
+/* Who had the role in between may have been open for a moment: does w have all it has? */
+static bool receipt_between(const struct engine *e, int w)
+{
+    int h = e->story.between;
+
+    return h >= 0 && h != w &&
+           !((tail_ready(e, h) || receipt_asked(e, h)) &&
+             gtid_text_subset(e, h, e->host[h].report.gtid, w));
+}
+
 static void receipt_lost(const struct engine *e, int w, struct receipt *r)
 {
     const struct failover_story *t = &e->story;
     const char *from = host_name(e, t->from), *to = host_name(e, w);
     const struct msg_report *last = &e->host[t->from].report;
     bool has_all = gtid_text_subset(e, t->from, last->gtid, w);
-    bool asked = host_live(e, t->from) && last->mysqld == MYSQLD_UP && last->facts &&
-                 last->read_only && last->gtid[0];
     struct gtid_set diff;
 
+    if (receipt_between(e, w)) {
+        receipt_known_lost(e, w, &r->gone);
+        snprintf(r->why, sizeof r->why,
+                 "%s had it before %s, may have been open for a moment and was not reached",
+                 host_name(e, t->between), to);
+        return;
+    }
     r->lost = LOST_NONE;
     if (t->reach[0] && gtid_text_subset(e, w, t->reach, w)) {
         snprintf(r->why, sizeof r->why, "%s let go in good order, %s has all it had", from, to);
     } else if (tail_ready(e, t->from) && has_all) {
         snprintf(r->why, sizeof r->why, "%s has everything that %s's binary log holds", to, from);
-    } else if (asked && has_all) {
+    } else if (receipt_asked(e, t->from) && has_all) {
         snprintf(r->why, sizeof r->why, "%s's server was asked, %s has all it has", from, to);
     } else if (tail_ready(e, t->from) && gtid_text_less(e, t->from, last->gtid, w, &diff)) {
         r->lost = LOST_KNOWN;
@@ -197,7 +220,7 @@ void receipt_write(struct engine *e, int w, struct plan *p)
     receipt_phases(e, w, r);
     r->salvaged = t->salvaged;
     receipt_lost(e, w, r);
-    if (r->lost != LOST_UNKNOWN)
+    if (r->lost != LOST_UNKNOWN || receipt_between(e, w)) /* one host alone can't complete that */
         return;
     e->host[t->from].debt = (struct debt){.number = r->number, .some = r->gone.text[0] != 0};
     memcpy(e->host[t->from].debt.since, t->since, sizeof t->since);

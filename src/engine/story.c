@@ -69,7 +69,8 @@ void story_begins(struct engine *e, int s, int from, bool silent)
 
     if (!slot_writable(e, s) || (t->on && !other))
         return;
-    *t = (struct failover_story){.on = true, .slot = s, .from = from, .fetch_by = -1};
+    *t =
+        (struct failover_story){.on = true, .slot = s, .from = from, .between = -1, .fetch_by = -1};
     t->evidence = story_evidence(e, from, silent, t->why, sizeof t->why);
     t->began = story_began(e, from, t->evidence);
     t->decided = e->now;
@@ -86,6 +87,7 @@ void story_moves(struct engine *e)
                                  .planned = true,
                                  .slot = m->slot,
                                  .from = m->from,
+                                 .between = -1,
                                  .fetch_by = -1,
                                  .evidence = EVIDENCE_OPERATOR,
                                  .began = m->started,
@@ -114,7 +116,11 @@ void story_released(struct engine *e, int s, int from, bool in_order)
     struct failover_story *t = &e->story;
     const struct slot *x = &e->slot[s];
 
-    if (!t->on || t->slot != s || t->released)
+    if (!t->on || t->slot != s)
+        return;
+    if (from != t->from && x->last == from)
+        t->between = from;
+    if (t->released)
         return;
     t->released = e->now;
     memcpy(t->wrote, x->wrote, sizeof t->wrote);

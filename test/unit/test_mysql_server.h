@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * For the live tests: a mariadbd of one's own in a new directory under /tmp, a loop whose largest
+ * For the live tests: a mariadbd of one's own in a new directory, a loop whose largest
  * gap is measured, and waiting for one callback. Servers are killed by their pid. */
 #pragma once
 
@@ -22,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
@@ -236,10 +237,19 @@ static inline void server_certificate(const struct server *s)
     assert_int_equal(process_wait(process_start(s->log, argv)), 0);
 }
 
+/* In memory where there is room for it: the servers sync each commit. */
+static inline const char *server_folder(void)
+{
+    struct statvfs fs;
+    bool roomy = statvfs("/dev/shm", &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize >= 2ull << 30;
+
+    return roomy ? "/dev/shm" : "/tmp";
+}
+
 static inline void server_place(struct server *s, unsigned id)
 {
     memset(s, 0, sizeof *s);
-    snprintf(s->dir, sizeof s->dir, "/tmp/hamm-mysql-XXXXXX");
+    snprintf(s->dir, sizeof s->dir, "%s/hamm-mysql-XXXXXX", server_folder());
     assert_non_null(mkdtemp(s->dir));
     snprintf(s->socket, sizeof s->socket, "%s/s", s->dir);
     snprintf(s->log, sizeof s->log, "%s/log", s->dir);
@@ -247,7 +257,51 @@ static inline void server_place(struct server *s, unsigned id)
     s->id = id;
 }
 
-static inline void server_start(struct server *s, unsigned id, bool tls)
+/* ---- an empty data directory is made once for each server program, then copied ---- */
+
+#define TEMPLATES "/var/cache/hamm-test"
+
+static inline void template_name(char out[160], const char *flavour, const char *program)
+{
+    struct stat st;
+
+    assert_int_equal(stat(program, &st), 0);
+    snprintf(out, 160, TEMPLATES "/data-%s-%lld", flavour, (long long)st.st_mtime);
+}
+
+static inline bool copy_directory(const struct server *s, const char *from, const char *to)
+{
+    char *argv[] = {"/bin/cp", "-a", (char *)from, (char *)to, NULL};
+
+    return process_wait(process_start(s->log, argv)) == 0;
+}
+
+/* False: there is none yet. */
+static inline bool template_use(const struct server *s, const char *template)
+{
+    char data[128], identity[160];
+
+    snprintf(data, sizeof data, "%s/data", s->dir);
+    if (access(template, F_OK) != 0)
+        return false;
+    assert_true(copy_directory(s, template, data));
+    snprintf(identity, sizeof identity, "%s/auto.cnf", data); /* MySQL: no two may have the same */
+    unlink(identity);
+    return true;
+}
+
+static inline void template_keep(const struct server *s, const char *template)
+{
+    char data[128], mine[192];
+
+    snprintf(data, sizeof data, "%s/data", s->dir);
+    snprintf(mine, sizeof mine, "%s.%d", template, (int)getpid());
+    mkdir(TEMPLATES, 0755);
+    if (!copy_directory(s, data, mine) || rename(mine, template) != 0) /* another was faster */
+        nftw(mine, process_remove, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline void server_install(const struct server *s)
 {
     char data[128];
     char *argv[] = {INSTALL_DB,
@@ -262,12 +316,23 @@ static inline void server_start(struct server *s, unsigned id, bool tls)
                     "--innodb-buffer-pool-size=8M",
                     NULL};
 
-    server_place(s, id);
     snprintf(data, sizeof data, "--datadir=%s/data", s->dir);
     /* under load the script was seen to fail in its own bootstrap: once more then */
     for (int tries = 0; process_wait(process_start(s->log, argv)) != 0; tries++) {
         assert_true(tries < 3);
         nftw(data + strlen("--datadir="), process_remove, 16, FTW_DEPTH | FTW_PHYS);
+    }
+}
+
+static inline void server_start(struct server *s, unsigned id, bool tls)
+{
+    char template[160];
+
+    server_place(s, id);
+    template_name(template, "mariadb", MARIADBD);
+    if (!template_use(s, template)) {
+        server_install(s);
+        template_keep(s, template);
     }
     if (tls)
         server_certificate(s);
@@ -342,11 +407,17 @@ static inline void server_run_mysql(struct server *s, const char *root)
 static inline void server_start_mysql_as(struct server *s, unsigned id, const char *root, bool gtid)
 {
     static struct mysqld_args a;
+    char template[160], program[256];
 
     server_place(s, id);
-    mysqld_common(&a, s, root);
-    mysqld_arg(&a, "--initialize-insecure");
-    assert_int_equal(process_wait(process_start(s->log, a.argv)), 0);
+    snprintf(program, sizeof program, "%s/usr/sbin/mysqld", root);
+    template_name(template, "mysql", program);
+    if (!template_use(s, template)) {
+        mysqld_common(&a, s, root);
+        mysqld_arg(&a, "--initialize-insecure");
+        assert_int_equal(process_wait(process_start(s->log, a.argv)), 0);
+        template_keep(s, template);
+    }
     server_certificate(s);
     server_run_mysql_as(s, root, gtid);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from lab.lab import READERS
 
+ALIKE = True
 VARIANTS = ('writer', 'keep', 'none')
 LONG = ('keep', 'none')
 CHECKS = {'rep_threads': {'period': '500ms', 'trap_period': '1500ms'},

@@ -148,6 +148,7 @@ void agentd_facts_of(const struct conf *c, const struct mydb_facts *from, struct
     memset(to, 0, sizeof *to);
     problem[0] = '\0';
     to->mysql_flavour = !from->mariadb;
+    to->server_id = from->server_id;
     to->read_only = from->read_only;
     to->applier = from->applier;
     facts_traits(from, &to->traits);

@@ -482,6 +482,7 @@ void agent_report_of(const struct agent *a, int64_t now, struct msg_report *out)
     out->facts = a->facts_known;
     out->facts_ms = a->facts_known ? now - a->facts_at : 0;
     out->mysql_flavour = a->facts.mysql_flavour;
+    out->server_id = a->facts.server_id;
     out->read_only = a->facts.read_only;
     msg_text(out->gtid, a->facts.gtid);
     msg_text(out->source_host, a->facts.source_host);

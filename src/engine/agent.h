@@ -101,6 +101,7 @@ enum agent_job {
 
 struct agent_facts {
     bool mysql_flavour, read_only, applier;
+    uint64_t server_id;
     char gtid[GTID_LEN];
     char source_host[ADDR_LEN];
     unsigned source_port;

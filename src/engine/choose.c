@@ -26,12 +26,90 @@ static bool gtid_has(const struct engine *e, int h, struct gtid_set *set)
            (!place_used(e, h) || place_add(e, h, set));
 }
 
-/* Is what `text`, reported by host a, names in everything host b has executed? Unsure is no. */
-bool gtid_text_subset(const struct engine *e, int a, const char *text, int b)
+static const struct gtid_range *gtid_entry(const struct gtid_set *set, const struct gtid_range *of,
+                                           bool of_server)
+{
+    for (unsigned i = 0; i < set->n; i++)
+        if (set->range[i].source.domain == of->source.domain &&
+            (!of_server || set->range[i].source.server == of->source.server))
+            return &set->range[i];
+    return NULL;
+}
+
+/* Did it come to host a from another? It bears another server's number, or a third host has it. */
+static bool gtid_was_replicated(const struct engine *e, int a, int b, const struct gtid_range *r)
+{
+    uint64_t own = e->host[a].report.server_id;
+
+    if (own && r->source.server != own)
+        return true;
+    for (int h = 0; h < (int)e->conf.names.hosts; h++) {
+        struct gtid_set has;
+        const struct gtid_range *there;
+
+        if (h == a || h == b || !gtid_has(e, h, &has))
+            continue;
+        there = gtid_entry(&has, r, true);
+        if (there && there->hi >= r->hi)
+            return true;
+    }
+    return false;
+}
+
+/* MariaDB: a server made from a copy has its past, up to a number in each domain, and knows only
+ * who wrote last there; of the others it never heard. What is missing of those up to that number is
+ * not missing, unless it may be host a's alone. Of who follows, that number is the highest it has;
+ * of the writer what that was when it became it, for then its own begin. */
+static void gtid_less_copied(const struct engine *e, int a, int b, const struct gtid_set *has,
+                             struct gtid_set *diff)
+{
+    struct gtid_set past = {.flavour = GTID_MARIADB_POS};
+    struct err ignored;
+    unsigned n = 0;
+
+    if (diff->flavour != GTID_MARIADB_LIST)
+        return;
+    if (b != engine_writer(e))
+        for (unsigned i = 0; i < has->n; i++)
+            gtid_add(&past, has->range[i]);
+    else if (gtid_parse(e->past, GTID_MARIADB_POS, &past, &ignored) < 0)
+        return;
+    for (unsigned i = 0; i < diff->n; i++) {
+        struct gtid_range r = diff->range[i];
+        const struct gtid_range *to = gtid_entry(&past, &r, false);
+
+        if (to && to->hi >= r.lo && !gtid_entry(has, &r, true) && gtid_was_replicated(e, a, b, &r))
+            r.lo = to->hi + 1;
+        if (r.lo <= r.hi)
+            diff->range[n++] = r;
+    }
+    diff->n = n;
+}
+
+/* What of `text`, reported by host a, host b has not executed. False: it can't be said. */
+bool gtid_text_less(const struct engine *e, int a, const char *text, int b, struct gtid_set *diff)
 {
     struct gtid_set x, y;
 
-    return gtid_text(e, a, text, &x) && gtid_has(e, b, &y) && gtid_subset(&x, &y);
+    if (!gtid_text(e, a, text, &x) || !gtid_has(e, b, &y) || gtid_subtract(&x, &y, diff) < 0)
+        return false;
+    gtid_less_copied(e, a, b, &y, diff);
+    return true;
+}
+
+/* Is what `text`, reported by host a, names in everything host b has executed? Unsure is no. */
+bool gtid_text_subset(const struct engine *e, int a, const char *text, int b)
+{
+    struct gtid_set x, y, diff;
+
+    if (!gtid_text(e, a, text, &x) || !gtid_has(e, b, &y))
+        return false;
+    if (gtid_subset(&x, &y))
+        return true;
+    if (x.flavour == GTID_MYSQL || gtid_subtract(&x, &y, &diff) < 0)
+        return false;
+    gtid_less_copied(e, a, b, &y, &diff);
+    return gtid_empty(&diff);
 }
 
 /* MariaDB tells the highest number of each server only: of one the writer never heard of nobody
@@ -49,13 +127,6 @@ void gtid_tell_extra(struct gtid_set *diff, char *out, size_t size)
     n = gtid_format(diff, out, size);
     if (more && n < size)
         snprintf(out + n, size - n, " and perhaps earlier ones of that server");
-}
-
-bool gtid_text_less(const struct engine *e, int a, const char *text, int b, struct gtid_set *diff)
-{
-    struct gtid_set x, y;
-
-    return gtid_text(e, a, text, &x) && gtid_has(e, b, &y) && gtid_subtract(&x, &y, diff) == 0;
 }
 
 void gtid_text_extra(const struct engine *e, int a, const char *text, int b, char *out, size_t size)
@@ -78,11 +149,10 @@ void gtid_text_extra(const struct engine *e, int a, const char *text, int b, cha
 /* All of it, for its agent; "": it cannot be said within `size`. */
 void gtid_text_aside(const struct engine *e, int a, const char *text, int b, char *out, size_t size)
 {
-    struct gtid_set x, y, diff;
+    struct gtid_set diff;
 
     out[0] = 0;
-    if (gtid_text(e, a, text, &x) && gtid_has(e, b, &y) && gtid_subtract(&x, &y, &diff) == 0 &&
-        gtid_format(&diff, out, size) >= size)
+    if (gtid_text_less(e, a, text, b, &diff) && gtid_format(&diff, out, size) >= size)
         out[0] = 0;
 }
 

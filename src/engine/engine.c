@@ -162,6 +162,7 @@ void engine_durable_of(const struct engine *e, struct engine_durable *d)
         memcpy(d->deposed, e->reign_why, sizeof d->deposed);
     d->claiming = e->reign == REIGN_CLAIMING;
     d->receipts = e->receipts;
+    memcpy(d->past, e->past, sizeof d->past);
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         const struct host *x = &e->host[h];
 
@@ -240,6 +241,7 @@ static void engine_on_start(struct engine *e, const struct engine_event *ev, str
     }
     if (d) {
         e->receipts = d->receipts;
+        memcpy(e->past, d->past, sizeof e->past);
         e->mode = d->mode;
         memcpy(e->passive_why, d->cause, sizeof e->passive_why);
     }

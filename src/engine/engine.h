@@ -83,10 +83,12 @@ struct engine_durable {
     char identity[IDENTITY_LEN];
     uint64_t epoch;
     enum mode mode;
-    char cause[WHY_LEN];   /* of passive mode; "" the operator */
-    char deposed[WHY_LEN]; /* by whom, until --take-over; "" not */
-    bool claiming;         /* a new identity, not accepted by everybody yet */
-    uint64_t receipts;     /* number of the last one */
+    char cause[WHY_LEN];      /* of passive mode; "" the operator */
+    char deposed[WHY_LEN];    /* by whom, until --take-over; "" not */
+    bool claiming;            /* a new identity, not accepted by everybody yet */
+    uint64_t receipts;        /* number of the last one */
+    char past[SINCE_LEN + 1]; /* MariaDB: the highest number in each domain that the writer had when
+                                 it got the role from another; "" not known */
     struct {
         enum host_state state;
         int64_t since_wall_ms;
@@ -355,7 +357,8 @@ struct engine {
     int64_t next_beat;
     int64_t due; /* when judging is due whatever comes in */
     bool persist_due;
-    uint64_t receipts;     /* number of the last one */
+    uint64_t receipts; /* number of the last one */
+    char past[SINCE_LEN + 1];
     bool network_down;     /* the monitor's own (ping_ips) */
     int64_t network_up_at; /* again; 0 was never down */
     char network_message[WHY_LEN];

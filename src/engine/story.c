@@ -150,6 +150,8 @@ void story_assigned(struct engine *e, int s)
 
     if (!slot_writable(e, s))
         return;
+    if (e->slot[s].last != to && e->slot[s].last >= 0)
+        receipt_since(e, to, e->past);
     if (!t->on && e->slot[s].last >= 0 && e->slot[s].last != to) { /* began before this monitor */
         char why[WHY_LEN];
 

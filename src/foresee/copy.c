@@ -72,6 +72,7 @@ static void copy_slots(struct foresee *f, int host, struct agent *a)
 static void copy_facts(const struct msg_report *r, struct agent_facts *to)
 {
     to->mysql_flavour = r->mysql_flavour;
+    to->server_id = r->server_id;
     to->read_only = r->read_only;
     to->applier = r->applier;
     to->traits = r->traits;
@@ -178,6 +179,7 @@ static void copy_server(struct foresee *f, int host)
     v->unreadable = r->tail == TAIL_FAILED;
     v->read_only = r->read_only;
     v->mysql_flavour = r->mysql_flavour;
+    v->server_id = r->server_id;
     v->source = r->source;
     v->source_port = r->source_port;
     memcpy(v->source_host, r->source_host, sizeof v->source_host);

@@ -292,6 +292,7 @@ static void foresee_hosts_begin(struct foresee *f, const int *source)
         v->source = source[h];
         v->receive = v->apply = v->connected = source[h] >= 0;
         snprintf(v->have, sizeof v->have, "0-1-100");
+        v->server_id = h + 1;
         memcpy(v->relay, v->have, sizeof v->relay);
         if (v->source >= 0) {
             foresee_text(v->source_host, sizeof v->source_host, foresee_host(f, v->source));

@@ -62,6 +62,7 @@ typedef bool (*foresee_stop_fn)(void *owner);
 /* A model of mysqld: texts of GTIDs, no rows. */
 struct foresee_server {
     bool up, hung, read_only, receive, apply, connected, broken, mysql_flavour;
+    uint64_t server_id;
     bool obstructed;                   /* something is in the way of a planned move */
     bool unreadable;                   /* its binary log, by an agent */
     int64_t hung_at, lost_at, back_at; /* receiver: source not reached since; connects again */

@@ -60,6 +60,7 @@ void server_facts(const struct foresee *f, int h, struct agent_facts *out)
 
     memset(out, 0, sizeof *out);
     out->mysql_flavour = v->mysql_flavour;
+    out->server_id = v->server_id;
     out->read_only = v->read_only;
     msg_text(out->gtid, v->have);
     (void)server_merge(v, out->gtid, v->extra);

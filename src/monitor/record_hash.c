@@ -234,6 +234,7 @@ uint64_t record_hash_layout(void)
         sizeof(struct msg_order),
         offsetof(struct engine, mode),
         offsetof(struct engine, receipts),
+        offsetof(struct engine, past),
         offsetof(struct host, debt),
         offsetof(struct engine, last),
         offsetof(struct engine, host),

@@ -58,11 +58,11 @@ char *state_encode(const struct engine_durable *d, const struct names *names)
                                       state_set(d->slot[s].allowed, names), "maybe",
                                       state_set(d->slot[s].maybe, names)));
     }
-    all =
-        json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:b, s:I, s:o, s:o}", "version", VERSION,
-                  "identity", d->identity, "epoch", (json_int_t)d->epoch, "mode",
-                  mode_names[d->mode], "cause", d->cause, "deposed", d->deposed, "claiming",
-                  d->claiming, "receipts", (json_int_t)d->receipts, "hosts", hosts, "slots", slots);
+    all = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:b, s:I, s:s, s:o, s:o}", "version", VERSION,
+                    "identity", d->identity, "epoch", (json_int_t)d->epoch, "mode",
+                    mode_names[d->mode], "cause", d->cause, "deposed", d->deposed, "claiming",
+                    d->claiming, "receipts", (json_int_t)d->receipts, "past", d->past, "hosts",
+                    hosts, "slots", slots);
     text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return text;
@@ -148,6 +148,8 @@ int state_decode(struct engine_durable *d, const struct names *names, const char
                  json_string_value(json_object_get(all, "deposed")));
     d->claiming = json_is_true(json_object_get(all, "claiming"));
     d->receipts = (uint64_t)json_integer_value(json_object_get(all, "receipts"));
+    if (json_is_string(json_object_get(all, "past")))
+        snprintf(d->past, sizeof d->past, "%s", json_string_value(json_object_get(all, "past")));
     for (unsigned h = 0; h < names->hosts; h++)
         state_read_host(d, h, json_object_get(json_object_get(all, "hosts"), names->host[h]));
     for (unsigned s = 0; s < names->slots; s++) {

@@ -191,6 +191,7 @@ static const struct field report_fields[] = {
     MS(facts_ms),
     BOOL(mysql_flavour),
     BOOL(read_only),
+    U64(server_id),
     TEXT(gtid),
     TEXT(source_host),
     UINT(source_port, 65535),

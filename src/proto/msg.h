@@ -203,6 +203,7 @@ struct msg_report {
     int64_t facts_ms;   /* how long ago it was asked last */
     bool mysql_flavour; /* else MariaDB: how to read gtid */
     bool read_only;
+    uint64_t server_id;  /* 0 not known */
     char gtid[GTID_LEN]; /* everything executed (or, see `tail`, logged): MariaDB per domain and
                             server, MySQL gtid_executed */
     char source_host[ADDR_LEN]; /* "" no source configured */

@@ -138,6 +138,7 @@ const struct agent_facts *server_facts(struct sim *s, int h)
         server_gtid(s, v, f->gtid);
     v->told = true;
     f->mysql_flavour = s->c.mysql;
+    f->server_id = (uint64_t)h + 1;
     f->read_only = v->read_only;
     if (f->source != v->source || !f->source_port == (v->source >= 0)) {
         memset(f->source_host, 0, sizeof f->source_host);

@@ -494,6 +494,34 @@ static void test_what_it_said_as_the_writer_does_not_clear_it(void **state)
     assert_string_equal(e.host[0].extra, "0-1-6..9");
 }
 
+/* The writer was made from a copy: of server 3 it never heard, though it has what that wrote. */
+static void test_a_copy_has_its_past(void **state)
+{
+    (void)state;
+    reigning();
+    snprintf(e.past, sizeof e.past, "0-2-700");
+    agent[0].gtid = "0-1-705,0-2-700";
+    agent[1].gtid = "0-1-705,0-2-700,0-3-300";
+    agent[2].gtid = "0-1-705,0-2-700,0-3-703";
+    go_on(4000);
+    assert_string_equal(e.host[1].extra, "");
+    assert_string_equal(e.host[2].extra, "0-3-703 and perhaps earlier ones of that server");
+    snprintf(e.past, sizeof e.past, "1-2-700");
+    go_on(8000);
+    assert_int_equal(e.host[1].state, REPLICATION_FAIL);
+}
+
+static void test_who_knew_a_server_knows_how_far(void **state)
+{
+    (void)state;
+    reigning();
+    snprintf(e.past, sizeof e.past, "0-2-700");
+    agent[0].gtid = "0-1-705,0-2-700,0-3-290";
+    agent[1].gtid = "0-1-705,0-2-700,0-3-300";
+    go_on(4000);
+    assert_string_equal(e.host[1].extra, "0-3-291..300");
+}
+
 static void test_a_broken_applier_hides_no_extra_transactions(void **state)
 {
     (void)state;
@@ -522,6 +550,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_it_said_as_the_writer_does_not_clear_it),
+        cmocka_unit_test(test_a_copy_has_its_past),
+        cmocka_unit_test(test_who_knew_a_server_knows_how_far),
         cmocka_unit_test(test_a_broken_applier_hides_no_extra_transactions),
         cmocka_unit_test(test_only_who_has_applied_everything_is_cleared),
         cmocka_unit_test(test_an_old_journal_counts_for_nothing),

@@ -162,6 +162,7 @@ static inline void report(int h)
     r.pid = 500;
     r.facts = true;
     r.read_only = f->read_only;
+    r.server_id = (uint64_t)h + 1;
     snprintf(r.gtid, GTID_LEN, "%s", f->gtid);
     r.facts_ms = f->facts_ms;
     r.source = f->replicates ? 0 : -1;

@@ -151,6 +151,7 @@ static void report(void **state)
                                           .members = UINT64_MAX};
     r->mysqld = MYSQLD_DEAD;
     r->facts = r->mysql_flavour = r->read_only = r->applier = true;
+    r->server_id = UINT32_MAX;
     r->traits = (struct traits){TRAIT_ALL, UINT_MAX, UINT64_MAX, UINT_MAX, UINT_MAX, MSG_MS_MAX};
     r->facts_ms = 40;
     r->source_port = 65535;
@@ -226,7 +227,7 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_order), 5680);
     assert_int_equal(sizeof(struct msg_grant), 2136);
     assert_int_equal(sizeof(struct msg_lease), 1568);
-    assert_int_equal(sizeof(struct msg_report), 10488);
+    assert_int_equal(sizeof(struct msg_report), 10496);
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
     assert_int_equal(sizeof(struct msg_command), 4112);

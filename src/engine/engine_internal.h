@@ -152,6 +152,7 @@ void gather_follow(const struct engine *e, int s, int h, struct msg_order *o);
 bool tail_ready(const struct engine *e, int h);  /* dead, and all its binary log holds is known */
 bool tail_coming(const struct engine *e, int h); /* dead, and its agent is reading it */
 bool tail_away(const struct engine *e, int h);   /* the same, but its agent is silent now */
+bool tail_returned(const struct engine *e, int s, int to); /* the last writer is up, not asked */
 bool tail_never(const struct engine *e); /* nothing may be lost but by the operator's word */
 /* With data_loss never: the last writer may have what `to` lacks, and nobody accepted that. */
 bool tail_unaccepted(const struct engine *e, int s, int to);

@@ -151,6 +151,15 @@ static enum gather gather_reach(const struct engine *e, int s, int to, int *from
     return gather_time(e, s) < FETCH_MS ? GATHER_WAIT : GATHER_DONE;
 }
 
+/* Its server was started again before its binary log was handed over, and has all of it. */
+static bool gather_returned(const struct engine *e, int s, int to)
+{
+    int last = e->slot[s].last;
+
+    return last != to && tail_returned(e, s, to) && e->conf.data_loss != LOSS_ALLOW &&
+           gather_time(e, s) < (host_live(e, last) ? e->conf.salvage_ms : FETCH_MS);
+}
+
 static enum gather gather_missing(const struct engine *e, int s, int to, int *from)
 {
     const struct slot *x = &e->slot[s];
@@ -159,6 +168,8 @@ static enum gather gather_missing(const struct engine *e, int s, int to, int *fr
 
     if (!gather_all(e, s))
         return GATHER_STOP;
+    if (gather_returned(e, s, to))
+        return GATHER_TAIL;
     ahead = gather_ahead(e, s, to);
     tail =
         gather_tail(e, s, to, ahead >= 0 && gather_patient(e, s, to, FETCH_MS) ? ahead : to, from);
@@ -246,6 +257,11 @@ void gather_waits(const struct engine *e, int s, int to, char *out, size_t size)
         snprintf(out, size, "everybody applies what was received");
         return;
     case GATHER_TAIL:
+        if (tail_returned(e, s, to)) {
+            snprintf(out, size, "what the server of %s has, which is up again, is not known yet",
+                     host_name(e, e->slot[s].last));
+            return;
+        }
         snprintf(out, size,
                  "the agent of %s reads its dead server's binary log, for %" PRId64 " ms at most",
                  host_name(e, e->slot[s].last), gather_left(e, s));

@@ -346,7 +346,7 @@ static bool order_needed(const struct engine *e, int h, const struct msg_order *
         return true;
     if (x->order.serial)
         return !order_same(&x->order, o);
-    if (o->follow != FOLLOW_KEEP || o->hold || o->look)
+    if (o->follow != FOLLOW_KEEP || o->hold || o->look || o->may_start)
         return true;
     if (x->report.facts && !x->report.read_only)
         return true;

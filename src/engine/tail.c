@@ -28,6 +28,20 @@ bool tail_away(const struct engine *e, int h)
     return !host_live(e, h) && r->died && (r->tail == TAIL_READING || r->tail == TAIL_READY);
 }
 
+/* The last writer let go, its server is up, and in a moment it is known what that has, or its agent
+ * is back from which `to` would fetch it. */
+bool tail_returned(const struct engine *e, int s, int to)
+{
+    int last = e->slot[s].last;
+    const struct msg_report *r = last < 0 ? NULL : &e->host[last].report;
+
+    if (!r || e->slot[s].host[last].maybe)
+        return false;
+    if (host_live(e, last))
+        return r->mysqld != MYSQLD_DEAD && !r->facts;
+    return r->mysqld == MYSQLD_UP && !gtid_text_subset(e, last, r->gtid, to);
+}
+
 bool tail_never(const struct engine *e)
 {
     return e->conf.data_loss == LOSS_NEVER;

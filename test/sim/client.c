@@ -4,6 +4,12 @@
  * address goes). */
 #include "sim.h"
 
+/* The only reason to go on without what a dead server holds, and none with data_loss never. */
+static bool client_unreadable(const struct sim *s)
+{
+    return s->host[s->last_writer].server.unreadable;
+}
+
 static void client_switched(struct sim *s, int h)
 {
     const struct server *v = &s->host[h].server;
@@ -18,6 +24,9 @@ static void client_switched(struct sim *s, int h)
             (long long)((s->now - s->last_acked_at) / MS), s->lost ? ", rows are lost" : "");
     if (s->lost && s->c.kind == KIND_PLANNED)
         sim_fail(s, "acknowledged rows were lost without a reason, %s has not all", proc_name(h));
+    if (s->lost && s->c.kind == KIND_CRASH && (s->c.never || !client_unreadable(s)))
+        sim_fail(s, "%s opened without what the binary log of %s holds", proc_name(h),
+                 proc_name(s->last_writer));
 }
 
 static void client_watch_stays(struct sim *s, int h)

@@ -155,15 +155,22 @@ static void fault_of_operator(struct sim *s, struct fault *f)
     }
 }
 
+static void server_dies(struct sim *s, struct fault *f)
+{
+    if (f->a < 0)
+        f->a = judge_reached(s, 0);
+    if (f->a < 0 || !s->host[f->a].server.up)
+        return;
+    server_kill(s, f->a);
+    s->host[f->a].server.unreadable = s->c.kind == KIND_CRASH && f->arg & CRASH_UNREADABLE;
+}
+
 static void fault_of_server(struct sim *s, const struct fault *f)
 {
     struct node *x = &s->host[f->a];
     int64_t end = s->now + f->len;
 
     switch (f->kind) {
-    case F_KILL_MYSQLD:
-        server_kill(s, f->a);
-        return;
     case F_HANG_MYSQLD:
         x->server.hung_until = end;
         return;
@@ -253,6 +260,8 @@ static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
         fault_of_operator(s, f);
         return;
     case F_KILL_MYSQLD:
+        server_dies(s, f);
+        return;
     case F_HANG_MYSQLD:
     case F_LAG:
     case F_JOBS:
@@ -263,6 +272,22 @@ static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
     default:
         fault_of_machine(s, f);
     }
+}
+
+/* Once the agent's start gate is open. */
+static void gate_on_look(struct sim *s, int h, int b, uint64_t n, void *data)
+{
+    struct agent_start may = {.state = START_HELD};
+
+    (void)b;
+    (void)n;
+    (void)data;
+    if (s->proc[h].alive && !s->proc[h].frozen)
+        agent_start_of(&s->host[h].a, sim_local_ms(s, h), &may);
+    if (may.state == START_FREE)
+        server_start(s, h, sim_chance(s, 600));
+    else
+        sim_in(s, 100 * MS, gate_on_look, h, 0, 0, NULL);
 }
 
 static void host_returns(struct sim *s, int h)
@@ -315,7 +340,12 @@ static void fault_on_end(struct sim *s, int i, int b, uint64_t n, void *data)
         host_returns(s, f->b);
         return;
     case F_KILL_MYSQLD:
-        server_start(s, f->a, sim_chance(s, 600));
+        if (f->a < 0)
+            return;
+        if (s->c.kind == KIND_CRASH && !(f->arg & CRASH_BY_HAND))
+            sim_in(s, 0, gate_on_look, f->a, 0, 0, NULL);
+        else
+            server_start(s, f->a, sim_chance(s, 600));
         return;
     case F_HANG_MYSQLD:
     case F_LAG:

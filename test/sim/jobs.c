@@ -84,6 +84,8 @@ static bool job_salvages(struct sim *s, int h, const struct job *j)
     for (int i = 0; i < HOSTS; i++)
         if (from->have[i] > v->relay[i])
             v->relay[i] = from->have[i];
+    if (v->stall_until > s->now)
+        return false;
     server_apply(s, h);
     return true;
 }

@@ -63,6 +63,7 @@ void monitors_conf(struct sim *s)
         c->wait_for_other_master_ms = 120000;
         c->catch_up_ms = 10000;
         c->salvage_ms = SALVAGE_MS;
+        c->data_loss = s->c.never ? LOSS_NEVER : LOSS_SALVAGE;
         c->switchover_budget_ms = 5000;
         c->careful_startup = true;
         c->gate_unheard = s->c.gate;

@@ -83,7 +83,7 @@ static void operator_repairs(struct sim *s, const struct engine *e)
             sim_say(s, "operator: rebuilds %s from %s", proc_name(h), proc_name(w));
             server_rebuild(s, h, w);
         }
-        if (!s->host[h].server.up && s->proc[h].on)
+        if (!s->host[h].server.up && s->proc[h].on && s->c.kind != KIND_CRASH)
             server_start(s, h, true);
     }
     if (s->now > s->calm_at + 3 * s->pace + 8 * (int64_t)SECOND && !operator_declares_dead(s, e) &&

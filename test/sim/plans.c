@@ -301,6 +301,43 @@ static void plan_partner(struct scenario *c, uint64_t *luck)
                   luck_between(luck, scaled(c, 100), scaled(c, 10000)));
 }
 
+/* Around the moment in which a writer's server dies: somebody is late, agents and the monitor are
+ * restarted, those who hand over don't reach each other for a moment. */
+static void crash_trouble(struct scenario *c, uint64_t *luck, int64_t at)
+{
+    int64_t agent_ms = c->lease_ms / 4 < 1000 ? c->lease_ms / 4 : 1000;
+
+    if (luck_chance(luck, 500))
+        fault_add(c, F_LAG, any_candidate(c, luck), -1, at - luck_between(luck, 0, SECOND),
+                  luck_between(luck, 10, 3000) * MS);
+    if (luck_chance(luck, 300))
+        fault_add(c, F_KILL_AGENT, any_candidate(c, luck), -1,
+                  at + luck_between(luck, -50, 500) * MS, luck_between(luck, 5, agent_ms) * MS);
+    if (luck_chance(luck, 200))
+        fault_add(c, F_KILL_MONITOR, HOSTS, -1, at + luck_between(luck, -500, 1000) * MS,
+                  luck_between(luck, 50, scaled(c, 3000) / MS) * MS);
+    if (luck_chance(luck, 200))
+        fault_add(c, F_CUT_BOTH, 0, 1, at + luck_between(luck, -100, 500) * MS,
+                  luck_between(luck, 50, 1000) * MS);
+}
+
+static void plan_crash(struct scenario *c, uint64_t *luck)
+{
+    int64_t n = luck_between(luck, 1, 3), at = draw_first(c) + SECOND;
+
+    for (int64_t i = 0; i < n; i++) {
+        int64_t len = luck_chance(luck, 300) ? luck_between(luck, 5, 300) * MS
+                                             : luck_between(luck, scaled(c, 500), scaled(c, 12000));
+
+        fault_add(c, F_KILL_MYSQLD, -1, -1, at, len)->arg =
+            (luck_chance(luck, 150) ? CRASH_UNREADABLE : 0) |
+            (luck_chance(luck, 250) ? CRASH_BY_HAND : 0);
+        crash_trouble(c, luck, at);
+        at += luck_chance(luck, 300) ? luck_between(luck, 100, 3000) * MS
+                                     : luck_between(luck, scaled(c, 3000), scaled(c, 20000));
+    }
+}
+
 void plan_draw(struct scenario *c, uint64_t *luck)
 {
     if (c->mons > 1) /* the others are started when the first reigns */
@@ -316,6 +353,9 @@ void plan_draw(struct scenario *c, uint64_t *luck)
         break;
     case KIND_AGENT:
         plan_agent(c, luck);
+        break;
+    case KIND_CRASH:
+        plan_crash(c, luck);
         break;
     case KIND_PLANNED:
         plan_planned(c, luck);

@@ -84,7 +84,7 @@ static void shrink_settings(struct shrink *k)
 {
     struct scenario c;
 
-    for (int what = 0; what < 6; what++) {
+    for (int what = 0; what < 7; what++) {
         c = *k->best;
         switch (what) {
         case 0:
@@ -101,6 +101,9 @@ static void shrink_settings(struct shrink *k)
             break;
         case 4:
             c.check_ms = 250;
+            break;
+        case 5:
+            c.never = false;
             break;
         default:
             memset(c.ppm, 0, sizeof c.ppm);

@@ -47,6 +47,8 @@ enum kind {
     KIND_PARTNER, /* a partner is down, then monitors fail: the writer stays */
     KIND_DEAD,    /* one host never returns, the operator may declare it dead */
     KIND_STORM,   /* within seconds: delays, cuts, freezes of about a lease */
+    KIND_CRASH,   /* writers' servers die, their machines live: what only their
+                     binary logs hold is on the next writer when it opens */
     KIND_N
 };
 
@@ -58,7 +60,7 @@ enum fault_kind {
     F_WIPE_MONITOR,
     F_OLD_JOURNAL, /* the monitor comes back with an old copy; arg: which */
     F_REBOOT,      /* a -1: who is not the writer */
-    F_KILL_MYSQLD,
+    F_KILL_MYSQLD, /* a -1: of the writer; arg: enum crash */
     F_HANG_MYSQLD,
     F_CUT_BOTH,
     F_CUT_ONE,
@@ -93,6 +95,12 @@ struct fault {
 };
 #define NEVER_ENDS (100000 * (int64_t)SECOND)
 
+/* of F_KILL_MYSQLD in KIND_CRASH */
+enum crash {
+    CRASH_UNREADABLE = 2, /* its binary log can't be read */
+    CRASH_BY_HAND = 4,    /* it is started again without asking the start gate */
+};
+
 enum sim_loss { SIM_PROMISE, SIM_KEEP, SIM_FENCE }; /* on_monitor_loss */
 
 /* What a run is made of; all luck while it runs comes from `net`. */
@@ -104,6 +112,7 @@ struct scenario {
     enum gate_kind gate;
     enum sim_loss loss;
     bool prefer, mysql, kill_host;
+    bool never; /* data_loss never, not salvage */
     int32_t ppm[PROCS];
     unsigned faults;
     struct fault fault[FAULTS_MAX];

@@ -46,7 +46,7 @@ static const char *const fault_words[F_KIND_N] = {
     [F_TAKE_OVER] = "take-over",
 };
 static const char *const kind_words[KIND_N] = {"mixed",   "monitor", "agent", "planned",
-                                               "partner", "dead",    "storm"};
+                                               "partner", "dead",    "storm", "crash"};
 static const char *const gate_words[] = {"nft", "lifetime"};
 static const char *const loss_words[] = {"promise", "keep", "fence"};
 
@@ -105,9 +105,11 @@ void scenario_write(const struct scenario *c, FILE *to)
             c->net, kind_words[c->kind], c->hosts, c->candidates);
     fprintf(to, "monitors %u\nslots %u\nlease %" PRId64 "\ncheck %" PRId64 "\nfacts %" PRId64 "\n",
             c->mons, c->slots, c->lease_ms, c->check_ms, c->facts_ms);
-    fprintf(to, "write %" PRId64 "\ngate %s\nloss %s\nprefer %d\nmysql %d\nkill_host %d\n",
+    fprintf(to,
+            "write %" PRId64 "\ngate %s\nloss %s\nprefer %d\nmysql %d\nkill_host %d\n"
+            "never %d\n",
             c->write_ms, gate_words[c->gate], loss_words[c->loss], c->prefer, c->mysql,
-            c->kill_host);
+            c->kill_host, c->never);
     for (int i = 0; i < PROCS; i++)
         if (c->ppm[i])
             fprintf(to, "rate %s %d\n", proc_name(i), c->ppm[i]);
@@ -152,6 +154,7 @@ static bool fault_fits(const struct fault *f)
     case F_PAUSE:
         return f->a >= 0;
     case F_REBOOT:
+    case F_KILL_MYSQLD:
         return f->a < HOSTS;
     case F_LOST:
         return host && f->b >= 0 && f->b < HOSTS;
@@ -206,7 +209,10 @@ static bool setting_read(struct scenario *c, const char *key, const char *value,
     struct {
         const char *key;
         bool *to;
-    } flags[] = {{"prefer", &c->prefer}, {"mysql", &c->mysql}, {"kill_host", &c->kill_host}};
+    } flags[] = {{"prefer", &c->prefer},
+                 {"mysql", &c->mysql},
+                 {"kill_host", &c->kill_host},
+                 {"never", &c->never}};
     int word;
 
     for (unsigned i = 0; i < ARRAY_LEN(counts); i++)

@@ -8,7 +8,7 @@ add_test(NAME pure_foresee COMMAND sh ${CMAKE_SOURCE_DIR}/test/pure.sh $<TARGET_
     "err_set" "agent_[a-z_]+" "engine_[a-z_]+" "(check|host_state|mode)_names")
 include(${CMAKE_SOURCE_DIR}/test/exhaustive/exhaustive.cmake)
 # binary logs of real servers, which the fuzzer begins with too
-foreach(test test_binlog_files test_agent_aside)
+foreach(test test_binlog_files test_agent_aside test_agent_serve test_agent_fetch)
     if(TARGET ${test})
         target_compile_definitions(${test} PRIVATE
             BINLOG_CORPUS="${CMAKE_SOURCE_DIR}/test/fuzz/corpus/binlog")

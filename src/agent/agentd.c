@@ -237,6 +237,8 @@ static int agentd_parts(struct agentd *d, struct err *e)
         log_warn(&d->log, "%s; clock jumps are seen within %d ms all the same", e->msg,
                  AGENTD_TICK_MS);
     memset(e, 0, sizeof *e);
+    agentd_serve_start(d);
+    agentd_fetch_end(d);
     agentd_asks_start(d);
     agentd_jobs_start(d);
     agentd_server_start(d);

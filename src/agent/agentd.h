@@ -318,7 +318,8 @@ void agentd_disk_tick(struct agentd *d);
 /* quarantine.c */
 void agentd_quarantine(struct agentd *d, const struct agent_action *a);
 
-/* serve.c: answered with MSG_CHUNK on that link */
+/* serve.c: answered with MSG_CHUNK on that link; start: what an earlier life left goes */
+void agentd_serve_start(struct agentd *d);
 void agentd_serve(struct agentd *d, int host, int link, const struct msg_slice *q);
 void agentd_serve_tick(struct agentd *d);
 void agentd_serve_stop(struct agentd *d);
@@ -327,7 +328,7 @@ void agentd_serve_stop(struct agentd *d);
 void agentd_fetch(struct agentd *d, int host, int64_t limit_ms);
 void agentd_fetch_chunk(struct agentd *d, int host, const struct msg_chunk *c);
 void agentd_fetch_tick(struct agentd *d);
-void agentd_fetch_end(struct agentd *d); /* repeatable */
+void agentd_fetch_end(struct agentd *d); /* repeatable; at first what an earlier life left goes */
 
 /* keep.c */
 int agentd_keep_start(struct agentd *d, struct err *e) MUST_CHECK;

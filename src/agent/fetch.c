@@ -207,7 +207,8 @@ void agentd_fetch_chunk(struct agentd *d, int host, const struct msg_chunk *c)
         return;
     }
     f->piece_len = base64_decode(f->piece, sizeof f->piece, c->data);
-    if (f->piece_len <= 0 || c->size > FETCH_BYTES_MAX || f->offset + f->piece_len > c->size) {
+    if (f->piece_len <= 0 || c->size > FETCH_BYTES_MAX || f->offset + f->piece_len > c->size ||
+        (f->offset && c->size != f->size)) {
         fetch_failed(d, "it sends what it should not");
         return;
     }

@@ -57,6 +57,20 @@ static void serve_clear(struct agentd *d)
     memset(s, 0, sizeof *s);
 }
 
+static void serve_path(const struct agentd *d, char *to, size_t size)
+{
+    (void)snprintf(to, size, "%.300s/%s.%s.tail", d->state_dir, d->conf->cluster,
+                   d->conf->hosts[d->self].name);
+}
+
+void agentd_serve_start(struct agentd *d)
+{
+    char path[512];
+
+    serve_path(d, path, sizeof path);
+    (void)unlink(path);
+}
+
 /* ---- making ---- */
 
 static uint64_t serve_room(const char *dir)
@@ -106,6 +120,7 @@ static void serve_made(uv_work_t *w, int status)
             log_warn(&d->log, "what the dead server's binary log holds is not handed over: %s",
                      m->e.msg);
         serve_answer(d, m->link, m->id, m->rc < 0 ? m->e.msg : "it is ending");
+        s->fd = m->fd;
         serve_clear(d);
     } else {
         s->fd = m->fd;
@@ -129,8 +144,7 @@ static void serve_make(struct agentd *d, int host, int link, const struct msg_sl
     s->host = host;
     s->id = q->id;
     s->busy = true;
-    (void)snprintf(s->path, sizeof s->path, "%.300s/%s.%s.tail", d->state_dir, d->conf->cluster,
-                   d->conf->hosts[d->self].name);
+    serve_path(d, s->path, sizeof s->path);
     m->d = d;
     m->id = q->id;
     m->link = link;

@@ -283,7 +283,7 @@ static int choose_advanced(const struct engine *e, int a, int b)
 }
 
 /* Better than the best so far: ONLINE before DELAY, who had it last, preferred, most advanced,
- * least lag, file order. */
+ * least lag, file order. Without GTID most advanced goes before preferred. */
 static bool choose_better(const struct engine *e, int role, int last, int a, int b)
 {
     const struct host *x = &e->host[a], *y = &e->host[b];
@@ -293,9 +293,11 @@ static bool choose_better(const struct engine *e, int role, int last, int a, int
         return x->state == ONLINE;
     if (last == a || last == b)
         return last == a;
+    advanced = choose_advanced(e, a, b);
+    if ((advanced > 0 && !place_lends(e, a, b)) || (advanced < 0 && !place_lends(e, b, a)))
+        return advanced > 0; /* the other could never fetch that */
     if (e->conf.role[role].prefer == a || e->conf.role[role].prefer == b)
         return e->conf.role[role].prefer == a;
-    advanced = choose_advanced(e, a, b);
     if (advanced)
         return advanced > 0;
     return x->lag_ms >= 0 && y->lag_ms >= 0 && x->lag_ms < y->lag_ms;

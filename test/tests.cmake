@@ -14,6 +14,11 @@ foreach(test test_binlog_files test_agent_aside test_agent_serve test_agent_fetc
             BINLOG_CORPUS="${CMAKE_SOURCE_DIR}/test/fuzz/corpus/binlog")
     endif()
 endforeach()
+# the messages that the fuzzer begins with
+if(TARGET test_proto_codec)
+    target_compile_definitions(test_proto_codec PRIVATE
+        MSG_CORPUS="${CMAKE_SOURCE_DIR}/test/fuzz/corpus/msg")
+endif()
 # from one server's binary log into another
 if(TARGET test_mysql_live_salvage)
     target_link_libraries(test_mysql_live_salvage binlog)

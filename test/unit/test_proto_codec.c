@@ -2,6 +2,7 @@
  * Every message there and back, at its largest; and everything that is not a message. */
 #include "proto/codec.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,6 +217,29 @@ static void command_and_answer(void **state)
     there_and_back(&none);
 }
 
+static void slice_and_chunk(void **state)
+{
+    (void)state;
+    msg.kind = MSG_SLICE;
+    there_and_back(&names);
+    msg.slice.id = INT64_MAX;
+    msg.slice.offset = MSG_MS_MAX;
+    FILL(msg.slice.have);
+    there_and_back(&names);
+    setup(state);
+    msg.kind = MSG_CHUNK;
+    there_and_back(&names);
+    msg.chunk.id = INT64_MAX;
+    msg.chunk.offset = msg.chunk.size = MSG_MS_MAX;
+    msg.chunk.server_id = UINT32_MAX;
+    FILL(msg.chunk.why);
+    FILL(msg.chunk.version);
+    FILL(msg.chunk.server_uuid);
+    FILL(msg.chunk.reach);
+    memset(msg.chunk.data, '+', (CHUNK_BYTES + 2) / 3 * 4); /* the largest piece */
+    there_and_back(&names);
+}
+
 /* A field added to msg.h travels only once it stands in fields.c: describe it there, set it in
  * the tests above, and correct the size here. */
 static void every_field_is_described(void **state)
@@ -230,6 +254,8 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_report), 10496);
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
+    assert_int_equal(sizeof(struct msg_slice), 4112);
+    assert_int_equal(sizeof(struct msg_chunk), 53664);
     assert_int_equal(sizeof(struct msg_command), 4112);
     assert_int_equal(sizeof(struct msg_answer), 49168);
 }
@@ -312,6 +338,71 @@ static void what_is_wrong_is_named(void **state)
             "grant.slot[0].members[0]: expected an index of the list `hosts`");
 }
 
+#define CHUNK(offset, why, data)                                                                   \
+    "{\"t\":\"chunk\",\"id\":7,\"offset\":" offset ",\"size\":11,\"server_id\":3,\"why\":\"" why   \
+    "\",\"version\":\"\",\"server_uuid\":\"\",\"reach\":\"\",\"data\":\"" data "\"}"
+
+static void a_slice_has_limits(void **state)
+{
+    static char text[MSG_FRAME_MAX + 1], data[ANSWER_LEN + 1];
+
+    (void)state;
+    refused("{\"t\":\"slice\",\"id\":-7}", "slice.id: expected a number from 0, got a number");
+    refused("{\"t\":\"slice\",\"id\":7,\"offset\":1125899906842625}",
+            "slice.offset: 1125899906842625 is out of range");
+    refused("{\"t\":\"slice\",\"id\":7,\"offset\":0.5}",
+            "slice.offset: expected a whole number, got a fraction");
+    refused("{\"t\":\"slice\",\"id\":7,\"offset\":0}", "slice.have is missing");
+    refused("{\"t\":\"chunk\",\"id\":7,\"offset\":0,\"size\":null}",
+            "chunk.size: expected a whole number, got null");
+    refused("{\"t\":\"chunk\",\"id\":7,\"offset\":0,\"size\":1,\"server_id\":-1}",
+            "chunk.server_id: expected a number from 0, got a number");
+    memset(data, 'A', ANSWER_LEN);
+    snprintf(text, sizeof text, CHUNK("0", "", "%s"), data);
+    refused(text, "chunk.data: 49152 bytes, 49151 are the most");
+    data[ANSWER_LEN - 1] = 0;
+    snprintf(text, sizeof text, CHUNK("0", "", "%s"), data);
+    assert_int_equal(msg_decode(&back, &names, text, strlen(text), &err), 0);
+    assert_string_equal(back.chunk.data, data);
+}
+
+/* A field that is added is missing in a message written before: then the fuzzer begins with nothing
+ * of that kind. */
+static void the_fuzzer_begins_with_messages(void **state)
+{
+    static char text[MSG_FRAME_MAX];
+    struct names three = names;
+    bool seen[MSG_N] = {false};
+    struct dirent *entry;
+    DIR *dir = opendir(MSG_CORPUS);
+
+    (void)state;
+    assert_non_null(dir);
+    three.hosts = three.slots = 3;
+    strcpy(three.host[2], "db3");
+    strcpy(three.slot[2], "reader/10.77.0.104");
+    while ((entry = readdir(dir))) {
+        char path[512];
+        size_t len;
+        FILE *f;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", MSG_CORPUS, entry->d_name);
+        f = fopen(path, "r");
+        assert_non_null(f);
+        len = fread(text, 1, sizeof text, f);
+        fclose(f);
+        if (msg_decode(&back, &three, text, len, &err))
+            fail_msg("%s: %s", path, err.msg);
+        seen[back.kind] = true;
+    }
+    closedir(dir);
+    for (int i = 0; i < MSG_N; i++)
+        if (!seen[i])
+            fail_msg("%s: no message of kind %d", MSG_CORPUS, i);
+}
+
 static void broken(const char *text, size_t len)
 {
     assert_int_equal(msg_decode(&back, &names, text, len, &err), -EPROTO);
@@ -392,9 +483,12 @@ int main(void)
         cmocka_unit_test_setup(report, setup),
         cmocka_unit_test_setup(ask_and_promise, setup),
         cmocka_unit_test_setup(command_and_answer, setup),
+        cmocka_unit_test_setup(slice_and_chunk, setup),
         cmocka_unit_test_setup(every_field_is_described, setup),
         cmocka_unit_test_setup(text_travels_clean, setup),
         cmocka_unit_test_setup(what_is_wrong_is_named, setup),
+        cmocka_unit_test_setup(a_slice_has_limits, setup),
+        cmocka_unit_test_setup(the_fuzzer_begins_with_messages, setup),
         cmocka_unit_test_setup(what_is_no_json_is_refused, setup),
         cmocka_unit_test_setup(unknown_keys_are_for_newer_versions, setup),
         cmocka_unit_test_setup(what_cannot_be_said_is_not_sent, setup),

@@ -178,7 +178,8 @@ struct agentd_disk {
     uv_fs_t req;
     bool asked;
     int64_t next_ms;
-    char dir[512], problem[PROBLEM_LEN]; /* problem: "" there is room, as far as is known */
+    bool full;                           /* as far as is known */
+    char dir[512], problem[PROBLEM_LEN]; /* problem: "" unless it is full */
 };
 
 /* Keeping what only this server has in a file. */
@@ -313,6 +314,7 @@ void agentd_tail(struct agentd *d, const struct agent_action *a);
 void agentd_tail_stop(struct agentd *d);
 
 /* disk.c */
+bool disk_is_full(uint64_t bytes_left, bool was);
 void agentd_disk_tick(struct agentd *d);
 
 /* quarantine.c */

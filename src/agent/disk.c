@@ -8,15 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DISK_MS = 2000, DISK_LEAST = 1 << 20 };
+enum { DISK_MS = 2000, DISK_LEAST = 1 << 20, DISK_AGAIN = 4 << 20 };
+
+/* What is full stays so until there is some room: a server that tries again may take or give back
+ * what it could write of one transaction. */
+bool disk_is_full(uint64_t bytes_left, bool was)
+{
+    return bytes_left < (was ? DISK_AGAIN : DISK_LEAST);
+}
 
 static void disk_judge(struct agentd *d, const uv_statfs_t *fs)
 {
     struct agentd_disk *x = &d->disk;
     uint64_t left = fs->f_bavail * fs->f_bsize;
-    bool was = x->problem[0];
+    bool was = x->full;
 
-    if (left >= DISK_LEAST) {
+    x->full = disk_is_full(left, was);
+    if (!x->full) {
         x->problem[0] = '\0';
         if (was)
             log_note(&d->log, "%s has room again", x->dir);

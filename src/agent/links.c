@@ -103,7 +103,8 @@ static void link_report(struct agentd *d, struct agentd_link *l)
 
     d->out.kind = MSG_REPORT;
     agent_report_of(&d->agent, clock_boot_ms(), r);
-    if (d->disk.problem[0]) /* what else is wrong comes from it */
+    r->disk_full = d->disk.full;
+    if (d->disk.full) /* what else is wrong comes from it */
         (void)snprintf(r->problem, sizeof r->problem, "%s", d->disk.problem);
     if (!r->problem[0])
         (void)snprintf(r->problem, sizeof r->problem, "%s", d->server.problem);

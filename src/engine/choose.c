@@ -257,6 +257,8 @@ bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size
         SAY(why, size, "%s is not a candidate", host_name(e, h));
     else if (!host_live(e, h))
         SAY(why, size, "the agent of %s does not answer", host_name(e, h));
+    else if (writable && !forced && fit_full(e, h, why, size))
+        return false; /* it may not answer at all, by that */
     else if (x->state != ONLINE && !(forced && choose_forcible(x->state)) &&
              !(writable && x->state == REPLICATION_DELAY))
         SAY(why, size, "%s is %s%s%s", host_name(e, h), host_state_names[x->state],
@@ -393,6 +395,40 @@ int slot_choose(const struct engine *e, int s, char *why, size_t size)
         }
     }
     return best >= 0 ? best : choose_resort(e, s);
+}
+
+static bool heir_ready(const struct engine *e, int s, int h, char *why, size_t size)
+{
+    const struct slot *x = &e->slot[s];
+
+    if (!slot_fit(e, s, h, false, why, size) || !slot_clear_for(e, s, h, why, size))
+        return false;
+    if (e->host[h].state != ONLINE)
+        SAY(why, size, "%s is %s", host_name(e, h), host_state_names[e->host[h].state]);
+    else if (x->wrote[0] && !gtid_text_subset(e, h, x->wrote, h))
+        SAY(why, size, "%s has not received all that %s had", host_name(e, h),
+            host_name(e, x->holder));
+    else
+        return true;
+    return false;
+}
+
+int slot_heir(const struct engine *e, int s, char *why, size_t size)
+{
+    size_t n = 0;
+
+    SAY(why, size, "there is no other candidate");
+    for (int h = 0; h < (int)e->conf.names.hosts; h++) {
+        char lacks[WHY_LEN];
+
+        if (h == e->slot[s].holder || !(role_candidates(e, e->conf.slot_role[s]) >> h & 1))
+            continue;
+        if (heir_ready(e, s, h, lacks, sizeof lacks))
+            return h;
+        if (n < size)
+            n += (size_t)snprintf(why + n, size - n, "%s%s", n ? "; " : "", lacks);
+    }
+    return -1;
 }
 
 int balance_least(const struct engine *e, int role, int s, unsigned *n)

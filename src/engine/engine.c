@@ -322,6 +322,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
     if (e->now - x->report_at > host_lease(e, h) / 4) { /* perhaps nobody was heard meanwhile */
         trap_restart(e, h, CK_PING);
         trap_restart(e, h, CK_MYSQL);
+        x->full_since = 0;
         x->resumed_at = e->now;
     }
     report_copy(&x->report, r);
@@ -345,6 +346,7 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
         x->dead_since = 0;
         trap_restart(e, h, CK_MYSQL); /* it was refused because it was dead */
     }
+    trap_disk(e, h);
     fit_note(e, h);
     hands_note(e, h, p);
     slots_report(e, h, p);

@@ -244,6 +244,7 @@ struct host {
     struct msg_report report; /* the newest; start_id 0: none */
     int64_t facts_at;         /* of the newest report that knew the server; 0 none */
     int64_t dead_since;       /* proven: the agent saw mysqld die; 0 not */
+    int64_t full_since;       /* the first of the present row of reports that its disk is full */
 
     struct msg_order order; /* what it was last told; serial 0 nothing */
     bool reorder;           /* say it again under a new serial */
@@ -384,6 +385,9 @@ bool engine_barred(const struct engine *e, int host, char *why, size_t size);
 /* What makes a semi-synchronous acknowledgement of this host worth less than it seems, or would if
  * it were the writer; "" nothing, or it has no part in such. */
 void engine_semi_sync(const struct engine *e, int host, char *out, size_t size);
+/* What becomes of the writer whose disk is full, and why it keeps the role if it does; "" there is
+ * room, or somebody else is the writer. */
+void engine_full(const struct engine *e, int host, char *out, size_t size);
 /* What a slot that nobody holds waits for; "" somebody holds it, or this monitor does not reign. */
 void engine_waits(const struct engine *e, int slot, char *out, size_t size);
 

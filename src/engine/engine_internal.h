@@ -79,6 +79,9 @@ bool trap_result(struct engine *e, const struct engine_event *ev, struct plan *p
 void trap_restart(struct engine *e, int h, enum check c);
 void trap_network(struct engine *e, const struct engine_event *ev, struct plan *p);
 bool check_good(const struct engine *e, int h, enum check c);
+/* It reported: is its disk said to be full, and for how long? */
+void trap_disk(struct engine *e, int h);
+int64_t trap_disk_left(const struct engine *e, int h); /* until that counts; <= 0 it does */
 
 /* states.c */
 void states_work(struct engine *e, struct plan *p);
@@ -89,6 +92,9 @@ bool slot_clear_for(const struct engine *e, int s, int to, char *why, size_t siz
 bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size_t size);
 /* The best of those that are fit, though perhaps not yet clear to take it; -1 nobody, and why. */
 int slot_choose(const struct engine *e, int s, char *why, size_t size);
+/* Who could take the writable slot at once from a holder that lives, and has all it was seen to
+ * have; -1 nobody, and why. */
+int slot_heir(const struct engine *e, int s, char *why, size_t size);
 /* The regular host of the role with fewest of its addresses that can take this one now; -1. */
 int balance_least(const struct engine *e, int role, int s, unsigned *n);
 /* When the host is surely out of the slot if nothing more is heard; CLOCK_NEVER with keep. */
@@ -108,6 +114,8 @@ void hands_note(struct engine *e, int h, struct plan *p); /* hands.c: it reporte
 void fit_note(struct engine *e, int h);                   /* it reported */
 /* Never the writer by itself: `why` says why. The operator may force it. */
 bool fit_barred(const struct engine *e, int s, int h, char *why, size_t size);
+/* Not the writer while its disk is full. */
+bool fit_full(const struct engine *e, int h, char *why, size_t size);
 /* Can `to` fetch from `from` what it lacks? */
 bool fit_lends(const struct engine *e, int from, int to);
 /* By its last report what it had acknowledged to clients was held by a replica too. */

@@ -121,6 +121,16 @@ bool fit_barred(const struct engine *e, int s, int h, char *why, size_t size)
     return true;
 }
 
+bool fit_full(const struct engine *e, int h, char *why, size_t size)
+{
+    const char *name = host_name(e, h);
+
+    if (!e->host[h].report.disk_full)
+        return false;
+    SAY(why, size, "the disk with the binary log of %s is full; free space there", name);
+    return true;
+}
+
 bool fit_lends(const struct engine *e, int from, int to)
 {
     const struct traits *f = &e->host[from].report.traits;
@@ -145,7 +155,7 @@ bool engine_barred(const struct engine *e, int h, char *why, size_t size)
 
     why[0] = 0;
     return s >= 0 && role_candidates(e, e->conf.slot_role[s]) >> h & 1 &&
-           fit_barred(e, s, h, why, size);
+           (fit_full(e, h, why, size) || fit_barred(e, s, h, why, size));
 }
 
 /* Of a source, whoever is the writer. */

@@ -145,6 +145,25 @@ static bool regular_fit(const struct engine *e, int s)
     return balance_least(e, e->conf.slot_role[s], s, &n) >= 0;
 }
 
+/* Its commits wait, whatever its checks say of that. */
+static bool full(const struct engine *e, int s)
+{
+    const struct msg_report *r = &e->host[holder(e, s)].report;
+
+    return slot_writable(e, s) && r->disk_full && r->mysqld != MYSQLD_DEAD && !silent(e, s) &&
+           !move_on(e, s);
+}
+
+static bool no_heir(const struct engine *e, int s)
+{
+    return slot_heir(e, s, NULL, 0) < 0;
+}
+
+static bool full_lately(const struct engine *e, int s)
+{
+    return trap_disk_left(e, holder(e, s)) > 0;
+}
+
 static bool opening(const struct engine *e, int s)
 {
     return slot_writable(e, s) && !e->slot[s].arrived;
@@ -176,6 +195,15 @@ static void then_leave(struct engine *e, int s, struct plan *p)
     plan_event(e, p, EVENT_NOTE, holder(e, s), "%s: %s must let go, it is %s", slot_name(e, s),
                host_name(e, holder(e, s)), host_state_names[holder_state(e, s)]);
     slot_release(e, s, dead(e, s));
+}
+
+/* As one that hangs: read_only does not get through while commits wait. */
+static void then_full(struct engine *e, int s, struct plan *p)
+{
+    story_begins(e, s, holder(e, s), false);
+    plan_event(e, p, EVENT_WARN, holder(e, s), "%s: %s must let go, its disk is full",
+               slot_name(e, s), host_name(e, holder(e, s)));
+    slot_release(e, s, true);
 }
 
 static void then_named(struct engine *e, int s, struct plan *p)
@@ -257,6 +285,16 @@ static void say_state(const struct engine *e, int s, char *out, size_t size)
     snprintf(out, size, "%s", host_state_names[holder_state(e, s)]);
 }
 
+static void say_heir(const struct engine *e, int s, char *out, size_t size)
+{
+    (void)slot_heir(e, s, out, size);
+}
+
+static void say_full(const struct engine *e, int s, char *out, size_t size)
+{
+    snprintf(out, size, " within %" PRId64 " s", (trap_disk_left(e, holder(e, s)) + 999) / 1000);
+}
+
 static void say_cause(const struct engine *e, int s, char *out, size_t size)
 {
     (void)s;
@@ -283,6 +321,14 @@ static void say_problem(const struct engine *e, int s, char *out, size_t size)
     RULE("taken-out-leaves", then_leave, "was taken out of service", NULL, taken_out) \
     RULE("hands-off", NULL, \
          "stays where it is in this mode although its holder is ", say_state, unfit, hands_off) \
+    RULE("full-hands-off", NULL, \
+         "has it and its disk is full: stays where it is in this mode", NULL, full, hands_off) \
+    RULE("full-no-heir", NULL, \
+         "has it and its disk is full, and nobody else can take it: ", say_heir, full, no_heir) \
+    RULE("full-lately", NULL, \
+         "has it and its disk is full: somebody else gets it unless there is room", \
+         say_full, full, full_lately) \
+    RULE("full-leaves", then_full, "its disk is full", NULL, full) \
     RULE("dead-unheard", NULL, \
          "is HARD_OFFLINE and cannot be told to let go", say_out, dead, silent) \
     RULE("checks-good-again", NULL, \
@@ -514,6 +560,15 @@ static void slot_rule(struct engine *e, int s, const struct rules *all, struct p
     rule_note(e, r);
     if (r->then)
         r->then(e, s, p);
+}
+
+void engine_full(const struct engine *e, int host, char *out, size_t size)
+{
+    int s = engine_active_slot(e);
+
+    out[0] = 0;
+    if (s >= 0 && e->slot[s].holder == host && engine_reigns(e) && full(e, s))
+        rule_sentence(e, held_rules.find(e, s, 0), s, out, size);
 }
 
 void engine_waits(const struct engine *e, int slot, char *out, size_t size)

@@ -10,9 +10,13 @@ const char *const evidence_names[EVIDENCE_N] = {
     [EVIDENCE_OPERATOR] = "operator",
 };
 
-/* The check that is bad, and what it said. */
+/* The disk that is full, or the check that is bad, and what it said. */
 static void story_check(const struct engine *e, int from, char *why, size_t size)
 {
+    if (e->host[from].full_since && trap_disk_left(e, from) <= 0) {
+        snprintf(why, size, "the disk with the binary log of %s is full", host_name(e, from));
+        return;
+    }
     for (enum check c = CK_PING; c <= CK_MYSQL; c++)
         if (!check_good(e, from, c)) {
             snprintf(why, size, "%s is %s: check %s: %.150s", host_name(e, from),
@@ -49,7 +53,7 @@ static enum evidence story_evidence(const struct engine *e, int from, bool silen
 static int64_t story_began(const struct engine *e, int from, enum evidence evidence)
 {
     const struct host *h = &e->host[from];
-    int64_t at = e->now;
+    int64_t at = h->full_since && evidence == EVIDENCE_TRAPPED ? h->full_since : e->now;
 
     if (evidence == EVIDENCE_PROVEN)
         return h->dead_since;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Trapping of check results: errors for a whole trap period make a check bad, one OK makes it good,
- * UNKNOWN keeps the verdict and shows. */
+ * UNKNOWN keeps the verdict and shows. A full disk is trapped like an error of the mysql check. */
 #include "engine/engine_internal.h"
 
 enum { SETTLE_MS = 5000 };
@@ -113,9 +113,28 @@ void trap_network(struct engine *e, const struct engine_event *ev, struct plan *
         e->network_up_at = e->now;
         engine_grace(e, e->now + e->conf.lease_ms);
     }
-    for (unsigned h = 0; h < e->conf.names.hosts; h++)
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        e->host[h].full_since = 0;
         for (enum check c = 0; c < CK_N; c++)
             e->host[h].check[c].error_since = 0;
+    }
+}
+
+void trap_disk(struct engine *e, int h)
+{
+    struct host *x = &e->host[h];
+
+    if (!x->report.disk_full || trap_network_unsure(e))
+        x->full_since = 0;
+    else if (!x->full_since)
+        x->full_since = e->now;
+}
+
+int64_t trap_disk_left(const struct engine *e, int h)
+{
+    const struct host *x = &e->host[h];
+
+    return e->conf.trap_ms[CK_MYSQL] - (x->full_since ? x->report_at - x->full_since : 0);
 }
 
 /* What was seen so far says nothing about what begins now. */

@@ -177,6 +177,7 @@ static void copy_server(struct foresee *f, int host)
         return;
     }
     v->unreadable = r->tail == TAIL_FAILED;
+    v->full = r->disk_full;
     v->read_only = r->read_only;
     v->mysql_flavour = r->mysql_flavour;
     v->server_id = r->server_id;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * The words of faults. One row of the table for each; a row's `args` is a pattern:
  *   h host   o host or `monitor`, may be left out   d duration   c check   r result   t text, may
- * be left out   s a server's trait   u up|down   k ok|failed   b reboot or duration   m mode   v
- * move-role's   i set-ip's
+ * be left out   s a server's trait   u up|down   f full|room   k ok|failed   b reboot or duration
+ *   m mode   v move-role's   i set-ip's
  */
 #include "foresee/fault.h"
 
@@ -32,6 +32,7 @@ static const struct fault_row {
      "HOST plain|no-log-bin|no-log-updates|filters|delayed|applier-stopped|semi-sync",
      "from now on it is set up like that"},
     {"obstruct", "h", FAULT_OBSTRUCT, -1, "HOST", "something there is in the way of a move"},
+    {"disk", "hf", FAULT_DISK, -1, "HOST full|room", "the disk with its binary log: commits wait"},
     {"unreadable", "h", FAULT_UNREADABLE, -1, "HOST", "nobody can read its binary log (encrypted)"},
     {"extra", "h", FAULT_EXTRA, -1, "HOST", "it gets a transaction that nobody receives from it"},
     {"write", "h", FAULT_WRITE, -1, "HOST", "it gets a transaction, which is replicated"},
@@ -243,6 +244,7 @@ static int argument(struct parse *p, char kind, const char *word)
                                                        "filters",  "delayed",    "applier-stopped",
                                                        "semi-sync"};
     static const char *const network[] = {"down", "up"}, *const killed[] = {"failed", "ok"};
+    static const char *const disk[] = {"room", "full"};
     struct fault *f = p->f;
     int at = 0;
 
@@ -276,6 +278,10 @@ static int argument(struct parse *p, char kind, const char *word)
         break;
     case 'u':
         at = choice(p, "unknown word", word, network, 2);
+        f->on = at == 1;
+        break;
+    case 'f':
+        at = choice(p, "unknown word", word, disk, 2);
         f->on = at == 1;
         break;
     case 'k':

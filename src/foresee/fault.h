@@ -21,6 +21,7 @@ enum fault_kind {
     FAULT_BREAK,        /* the applier of host stops with an error */
     FAULT_TRAIT,        /* its server is set up otherwise */
     FAULT_OBSTRUCT,     /* a transaction or a lock on host is in the way of a planned move */
+    FAULT_DISK,         /* the disk with the binary log of host is full; !on: has room */
     FAULT_UNREADABLE,   /* the binary log of host can't be read by its agent */
     FAULT_EXTRA,        /* host gets a transaction that nobody else receives */
     FAULT_WRITE,        /* host gets a transaction that is replicated */

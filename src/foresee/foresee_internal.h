@@ -64,6 +64,7 @@ void wire_ended(struct foresee *f, int h, bool told); /* the process at one end 
 
 /* servers.c */
 bool server_answers(const struct foresee *f, int h);
+bool server_works(const struct foresee *f, int h); /* and its disk has room */
 int64_t server_lag(const struct foresee *f, int h);
 void server_facts(const struct foresee *f, int h, struct agent_facts *out);
 bool server_merge(const struct foresee_server *v, char *to, const char *from);

@@ -20,6 +20,11 @@ static void happen_start(struct foresee *f, const struct fault *a)
     if (x->on) {
         if (x->server.up)
             return;
+        if (x->server.full) {
+            foresee_say(f, TELL_SERVER, a->host, "%s: mysqld cannot start, the disk is full",
+                        foresee_host(f, a->host));
+            return;
+        }
         server_start(f, a->host);
         foresee_say(f, TELL_SERVER, a->host, "%s: mysqld (pid %lld) is up, read_only",
                     foresee_host(f, a->host), (long long)x->server.pid);
@@ -113,6 +118,11 @@ static void happen_unreadable(struct foresee *f, const struct fault *x)
     f->node[x->host].server.unreadable = true;
 }
 
+static void happen_disk(struct foresee *f, const struct fault *a)
+{
+    f->node[a->host].server.full = a->on;
+}
+
 static void happen_break(struct foresee *f, const struct fault *a)
 {
     f->node[a->host].server.broken = true;
@@ -178,6 +188,11 @@ static void happen_extra(struct foresee *f, const struct fault *a)
 
 static void happen_write(struct foresee *f, const struct fault *a)
 {
+    if (f->node[a->host].server.full) {
+        foresee_say(f, TELL_SERVER, a->host, "%s: a commit waits, the disk is full",
+                    foresee_host(f, a->host));
+        return;
+    }
     happen_transaction(f, a->host, f->node[a->host].server.have);
 }
 
@@ -331,6 +346,7 @@ void foresee_fault(struct foresee *f, const struct fault *fault)
         [FAULT_BREAK] = happen_break,
         [FAULT_TRAIT] = happen_trait,
         [FAULT_OBSTRUCT] = happen_obstruct,
+        [FAULT_DISK] = happen_disk,
         [FAULT_UNREADABLE] = happen_unreadable,
         [FAULT_EXTRA] = happen_extra,
         [FAULT_WRITE] = happen_write,

@@ -147,6 +147,7 @@ static void host_tell_monitor(struct foresee *f, int h, enum msg_kind kind)
         return;
     if (kind == MSG_REPORT) {
         agent_report_of(a, f->now, &m->report);
+        m->report.disk_full = f->node[h].server.full;
     } else if (kind == MSG_LEASE) {
         agent_lease_of(a, f->now, &m->lease);
     } else {
@@ -301,7 +302,7 @@ static void host_facts(struct foresee *f, int h)
     struct agent_facts facts;
     struct agent_event ev = {.kind = AE_FACTS, .facts = &facts};
 
-    if (!node_runs(&f->node[h]) || f->node[h].seen != MYSQLD_UP || !server_answers(f, h))
+    if (!node_runs(&f->node[h]) || f->node[h].seen != MYSQLD_UP || !server_works(f, h))
         return;
     server_facts(f, h, &facts);
     host_feed(f, h, &ev);

@@ -17,6 +17,11 @@ bool server_answers(const struct foresee *f, int h)
     return f->node[h].on && f->node[h].server.up && !f->node[h].server.hung;
 }
 
+bool server_works(const struct foresee *f, int h)
+{
+    return server_answers(f, h) && !f->node[h].server.full;
+}
+
 static enum gtid_flavour flavour(const struct foresee_server *v)
 {
     return v->mysql_flavour ? GTID_MYSQL : GTID_MARIADB_STATE;
@@ -116,7 +121,7 @@ void servers_replicate(struct foresee *f)
     for (unsigned h = 0; h < foresee_hosts(f); h++) {
         struct foresee_server *v = &f->node[h].server;
 
-        if (!server_answers(f, (int)h))
+        if (!server_works(f, (int)h))
             continue;
         server_connection(f, (int)h);
         if (v->source >= 0 && v->connected && server_answers(f, v->source) &&
@@ -301,7 +306,7 @@ void server_job_on_due(struct foresee *f, int h, int32_t id)
     if (!f->node[h].server.up) {
         snprintf(why, sizeof why, "%s: the server is gone", name[j->job]);
         job_over(f, h, false, why);
-    } else if (server_answers(f, h) && job_is_done(f, h, j)) {
+    } else if (server_works(f, h) && job_is_done(f, h, j)) {
         job_over(f, h, true, job_found(f, h));
     } else if (f->now >= j->limit_at) {
         snprintf(why, sizeof why, "%s: not done in time", name[j->job]);

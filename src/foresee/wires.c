@@ -126,6 +126,7 @@ static void wire_linked(struct foresee *f, int h)
     if (!m)
         return;
     agent_report_of(&x->a, f->now, &m->report);
+    m->report.disk_full = x->server.full;
     mail_send(f, m);
 }
 

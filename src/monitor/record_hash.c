@@ -152,6 +152,8 @@ static void add_host(uint64_t *h, const struct host *x)
     ADD(h, x->dead_since);
     ADD(h, x->report.died);
     ADD(h, x->report.tail);
+    ADD(h, x->report.disk_full);
+    ADD(h, x->full_since);
     ADD(h, x->returning);
     ADD(h, x->kill);
     ADD(h, x->hands);
@@ -251,6 +253,7 @@ uint64_t record_hash_layout(void)
         offsetof(struct slot, host),
         offsetof(struct msg_report, slot),
         offsetof(struct msg_report, died),
+        offsetof(struct msg_report, disk_full),
         offsetof(struct msg_report, aside_text),
         offsetof(struct msg_report, gtid),
         offsetof(struct msg_report, problem),

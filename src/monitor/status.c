@@ -169,6 +169,15 @@ static void why_no_writer(const struct engine *e, struct saying *s)
     }
 }
 
+static void why_full(const struct engine *e, int i, struct saying *s)
+{
+    char why[WHY_LEN];
+
+    engine_full(e, i, why, sizeof why);
+    if (why[0])
+        say(s, "%s: %s", e->conf.names.host[i], why);
+}
+
 static void why_mode(const struct engine *e, struct saying *s)
 {
     const char *why = *engine_why_passive(e) ? engine_why_passive(e) : "an operator's wish";
@@ -213,6 +222,8 @@ unsigned status_why(const struct engine *e, void (*to_whom)(void *, const char *
     struct saying s = {.say = to_whom, .to = to};
 
     why_no_writer(e, &s);
+    for (unsigned i = 0; i < e->conf.names.hosts; i++)
+        why_full(e, (int)i, &s);
     why_mode(e, &s);
     for (unsigned i = 0; i < e->conf.names.slots; i++)
         if (status_holder(e, (int)i) < 0 && !e->conf.role[e->conf.slot_role[i]].writable)

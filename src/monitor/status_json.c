@@ -193,7 +193,7 @@ static json_t *one_host(struct build *b, int i)
     if (aside == TAIL_READY || aside == TAIL_FAILED)
         put(b, o, "quarantine", quarantine(b, aside, aside_text));
     put(b, o, "flapping", json_boolean(h->flapping));
-    put(b, o, "barred", text(facts && engine_barred(b->e, i, barred, sizeof barred) ? barred : ""));
+    put(b, o, "barred", text(r && engine_barred(b->e, i, barred, sizeof barred) ? barred : ""));
     put(b, o, "semi_sync", facts ? semi_sync(b, i, r) : json_null());
     return o;
 }

@@ -185,6 +185,7 @@ static const struct field report_fields[] = {
     ENUM(tail, tail_words),
     TEXT(tail_why),
     BOOL(unsalvaged),
+    BOOL(disk_full),
     ENUM(aside, tail_words),
     TEXT(aside_text),
     BOOL(facts),

@@ -196,6 +196,7 @@ struct msg_report {
     enum tail tail; /* of that server: READY: `gtid` is all that its binary log holds */
     char tail_why[WHY_LEN];   /* TAIL_FAILED: why it cannot be read */
     bool unsalvaged;          /* fetching from a tail was ordered and failed for good */
+    bool disk_full;           /* no room where the server writes its binary log: commits wait */
     enum tail aside;          /* the file with what the order's `aside` names, and */
     char aside_text[WHY_LEN]; /* READY: its path on this host; FAILED: why there is none */
 

@@ -30,6 +30,7 @@ enum verdict {
 };
 enum agent_is { A_LIVE, A_UNHEARD /* linked */, A_GONE };
 enum server_is { S_UP, S_DEAD, S_UNASKED /* up, its agent has not asked it yet */ };
+enum disk_is { D_ROOM, D_FULL_LATELY, D_FULL };
 enum compared { C_CLEAN, C_NOT, C_EXTRA };
 enum said {
     SAID_ENDED,
@@ -55,6 +56,7 @@ struct sit_host {
     const char *gtid;
     enum tail tail; /* of a dead server */
     bool unsalvaged;
+    enum disk_is disk;
 };
 struct sit_slot {
     int holder, target, last;
@@ -136,7 +138,7 @@ struct family {
     void (*run)(void);  /* steps and judges it */
 };
 extern const struct family family_hosts, family_tail, family_writer, family_choice, family_readers,
-    family_moves, family_commands, family_found, family_orders;
+    family_moves, family_commands, family_found, family_orders, family_full;
 /* Shapes of orders seen, for family_orders. */
 void shape_seen(const struct msg_order *o);
 bool shape_is(unsigned i);

@@ -133,6 +133,7 @@ static void judge_given(const struct before *b, const struct engine_event *ev, i
     MUST(x->report.mysqld == MYSQLD_UP && x->report.facts, "db%d has no server", to + 1);
     MUST(by_force || x->state == ONLINE || (s == 0 && x->state == REPLICATION_DELAY) || kept,
          "slot %d given to db%d, which is %s", s, to + 1, host_state_names[x->state]);
+    MUST(by_force || s > 0 || !x->report.disk_full, "given to db%d, whose disk is full", to + 1);
     MUST(by_force || !x->extra[0], "slot %d given to db%d with extra transactions", s, to + 1);
     MUST(mode != MODE_PASSIVE || b->mode != MODE_PASSIVE, "slot %d given in passive mode", s);
     MUST(mode != MODE_WAIT || named, "slot %d given to db%d in wait mode", s, to + 1);
@@ -165,6 +166,27 @@ static void judge_freed(const struct before *b, const struct engine_event *ev, i
          "slot %d taken from db%d, which may hold it", s, was + 1);
 }
 
+/* Could it take the writer's slot from a holder that lives? */
+static bool well(int c)
+{
+    const struct host *x = &e->host[c];
+
+    return e->candidates[0] >> c & 1 && live(c) && x->state == ONLINE &&
+           x->report.mysqld == MYSQLD_UP && x->report.facts && !x->report.disk_full && !x->extra[0];
+}
+
+/* Its disk is full, for long enough, and somebody has room. */
+static bool full(int s, int h)
+{
+    const struct host *x = &e->host[h];
+    bool other = false;
+
+    for (int c = 0; c < HOSTS; c++)
+        other = other || (c != h && well(c));
+    return s == 0 && live(h) && x->report.disk_full && x->full_since && !e->network_down &&
+           e->now - x->full_since >= e->conf.trap_ms[CK_MYSQL] && other;
+}
+
 static bool unfit(int s, int h)
 {
     enum host_state state = e->host[h].state;
@@ -184,19 +206,22 @@ static void judge_release(const struct before *b, const struct engine_event *ev,
     bool moved =
         (b->phase != MOVE_NONE || prefer) && e->move.phase != MOVE_NONE && e->move.slot == s;
     bool late = s == 0 && !x->arrived && e->now - x->assigned_at >= e->conf.catch_up_ms;
+    bool waits = live(h) && e->host[h].report.disk_full && e->host[h].report.mysqld != MYSQLD_DEAD;
 
     MUST(e->mode != MODE_PASSIVE, "slot %d taken from db%d in passive mode", s, h + 1);
     if (e->mode != MODE_ACTIVE)
         MUST(out || named || moved, "slot %d taken from db%d in %s mode", s, h + 1,
              mode_names[e->mode]);
     else if (s == 0)
-        MUST(out || named || moved || unfit(s, h) || late, "writer taken from db%d", h + 1);
+        MUST(out || named || moved || (waits ? full(s, h) : unfit(s, h)) || late,
+             "writer taken from db%d", h + 1);
     MUST(named || moved || given[s].host != h || given[s].state != e->host[h].state ||
              e->now - x->assigned_at >= LEASE,
          "slot %d: given to db%d and taken from it as %s", s, h + 1,
          host_state_names[given[s].state]);
     if (e->slot[s].fence)
-        MUST(e->host[h].state == HARD_OFFLINE, "slot %d: db%d is fenced, not dead", s, h + 1);
+        MUST(e->host[h].state == HARD_OFFLINE || full(s, h), "slot %d: db%d is fenced, not dead", s,
+             h + 1);
 }
 
 static void judge_slot(const struct before *b, const struct engine_event *ev, int s)

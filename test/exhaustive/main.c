@@ -11,9 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-static const struct family *const families[] = {&family_hosts,    &family_writer,  &family_choice,
-                                                &family_tail,     &family_readers, &family_moves,
-                                                &family_commands, &family_found,   &family_orders};
+static const struct family *const families[] = {
+    &family_hosts, &family_writer,   &family_choice, &family_tail,   &family_readers,
+    &family_moves, &family_commands, &family_found,  &family_orders, &family_full};
 static const char *running;
 /* What was found broken, each said once; the next situation goes on. */
 enum { BROKEN_MAX = 32 };

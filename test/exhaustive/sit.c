@@ -68,7 +68,10 @@ static void print_host(const struct sit *t, int i)
 {
     const struct sit_host *h = &t->host[i];
 
-    printf("  db%d tail %d%s\n", i + 1, h->tail, h->unsalvaged ? ", unsalvaged" : "");
+    printf("  db%d tail %d%s%s\n", i + 1, h->tail, h->unsalvaged ? ", unsalvaged" : "",
+           h->disk == D_FULL          ? ", disk full"
+           : h->disk == D_FULL_LATELY ? ", disk full since now"
+                                      : "");
     printf("  db%d %s, agent %s, mysqld %s, %s, gtid %s%s%s%s%s%s%s%s%s\n     ", i + 1,
            host_state_names[h->state], agents[h->agent], servers[h->server],
            h->compared == C_CLEAN ? "clean"

@@ -207,6 +207,7 @@ static void say(int h, struct msg_report *r)
     r->mysqld = t->server == S_DEAD ? MYSQLD_DEAD : MYSQLD_UP;
     r->pid = 500;
     snprintf(r->mysqld_why, WHY_LEN, "%s", t->server == S_DEAD ? "mysqld (pid 500) is gone" : "");
+    r->disk_full = t->disk != D_ROOM;
     r->died = t->tail == TAIL_NONE ? 0 : 77;
     r->tail = t->tail;
     snprintf(r->tail_why, WHY_LEN, "%s", t->tail == TAIL_FAILED ? "it is encrypted" : "");
@@ -262,6 +263,9 @@ static void set_host(struct engine *e, int h)
     x->report_at = t->agent == A_LIVE ? NOW - 100 : NOW - 5000;
     x->facts_at = t->server == S_UNASKED ? 0 : x->report_at;
     x->dead_since = t->server == S_DEAD ? NOW - 100 : 0;
+    x->full_since = t->disk == D_ROOM || sit.network_down ? 0
+                    : t->disk == D_FULL                   ? NOW - 50000
+                                                          : NOW - 100;
     say(h, &x->report);
     set_order(x, h);
     x->clean = t->compared == C_CLEAN;
@@ -459,7 +463,8 @@ static bool served(int s, int h)
             return false;
     return engine.candidates[s > 0] >> h & 1 && x->linked && x->heard && x->state == ONLINE &&
            x->report.facts && x->report.mysqld == MYSQLD_UP && !x->extra[0] &&
-           engine.now - x->facts_at < LEASE && engine.now >= y->host[h].not_before;
+           engine.now - x->facts_at < LEASE && engine.now >= y->host[h].not_before &&
+           (s > 0 || !x->report.disk_full);
 }
 
 void world_goes_on(void)

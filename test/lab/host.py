@@ -44,6 +44,20 @@ class Host:
         """A fresh copy of the template, in a tmpfs of this host."""
         self.flavour.copy_template(self.ns.root(self.data))
 
+    def fill_disk(self):
+        """No room is left where the server writes; until free_disk()."""
+        used = int(self.ns.run(['df', '-k', '--output=used', self.data])[1].split()[-1])
+        self.ns.run(['mount', '-o', f'remount,size={used + 256}k', self.data])
+        self.ns.run(['sh', '-c', f'cat /dev/zero > {self.data}/filler; true'])
+        self.lab.mark(f'{self.name}: {self.data} is full')
+        return used
+
+    def free_disk(self, used):
+        """used: what fill_disk() returned."""
+        self.ns.run(['rm', f'{self.data}/filler'])
+        self.ns.run(['mount', '-o', f'remount,size={used + 102400}k', self.data])
+        self.lab.mark(f'{self.name}: there is room again')
+
     def start_mysqld(self, *extra, replicate=True, writable=False, wait=10):
         """Starts the server with further lines for its my.cnf; wait=0 doesn't wait for it.
         replicate=False: its replication is not started; writable: read_only=0 in its my.cnf."""

@@ -276,6 +276,25 @@ static void semi_sync_says_what_it_is_worth(void **state)
     json_holds("\"barred\":\"db2 has log_bin off: nobody could follow it\"");
 }
 
+static void full_disks_are_named(void **state)
+{
+    (void)state;
+    e->candidates[0] = 1ull << DB1 | 1ull << DB2;
+    e->conf.trap_ms[CK_MYSQL] = 2000;
+    e->slot[0].host[DB1].maybe = true;
+    e->host[DB1].report.disk_full = true;
+    e->host[DB1].full_since = e->host[DB1].report_at = e->now;
+    e->host[DB2].report.disk_full = true;
+    e->host[DB2].report.facts = false;
+    json_holds("\"db1: has it and its disk is full, and nobody else can take it: the disk with the "
+               "binary log of db2 is full; free space there\"");
+    json_holds("\"barred\":\"the disk with the binary log of db2 is full; free space there\"");
+    e->host[DB2].report.disk_full = false;
+    json_holds("nobody else can take it: the server of db2 is not up");
+    e->host[DB1].report.disk_full = false;
+    assert_int_equal(status_health(e), HEALTH_OK);
+}
+
 static void health(void **state)
 {
     (void)state;
@@ -387,6 +406,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(json, setup, teardown),
         cmocka_unit_test_setup_teardown(details, setup, teardown),
         cmocka_unit_test_setup_teardown(semi_sync_says_what_it_is_worth, setup, teardown),
+        cmocka_unit_test_setup_teardown(full_disks_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(health, setup, teardown),
         cmocka_unit_test_setup_teardown(show, setup, teardown),
         cmocka_unit_test_setup_teardown(checks, setup, teardown),

@@ -163,6 +163,7 @@ static void report(void **state)
     r->died = MSG_MS_MAX;
     r->tail = TAIL_FAILED;
     r->unsalvaged = true;
+    r->disk_full = true;
     FILL(r->tail_why);
     r->aside = TAIL_READY;
     FILL(r->aside_text);

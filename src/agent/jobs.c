@@ -124,7 +124,8 @@ static int jobs_ask(struct agentd *d, const struct agent_action *a, struct err *
                                .limit_ms = a->limit_ms > 0 ? a->limit_ms : 1,
                                .planned = a->planned,
                                .look = a->job == JOB_DRAIN ? a->behind : NULL,
-                               .as_is = a->as_is};
+                               .as_is = a->as_is,
+                               .hear = a->hear};
     if (a->job == JOB_DRAIN && a->reach && *a->reach) {
         if (agentd_gtid_reach(!own->mysql_flavour, a->reach, own->gtid, j->reach, sizeof j->reach,
                               e) < 0)

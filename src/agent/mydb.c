@@ -242,7 +242,8 @@ static void mydb_start(struct mydb *m, enum mydb_way by)
                             .planned = m->ask.planned,
                             .reach = m->reach,
                             .look = m->look,
-                            .as_is = m->ask.as_is};
+                            .as_is = m->ask.as_is,
+                            .hear = m->ask.hear};
 
     if (m->ask.task == MYDB_FOLLOW || m->ask.task == MYDB_SALVAGE)
         mydb_follow(m, &args.follow);

@@ -72,6 +72,7 @@ struct mydb_ask {
     const char *look;      /* DRAIN: a place in the own log; "" not */
     const char *at, *from; /* FOLLOW: places, "" none */
     bool as_is;            /* DRAIN: what can't be applied is given up */
+    bool hear;             /* DRAIN: first the source is heard to the end */
     const struct conf_host *source; /* FOLLOW; SALVAGE: whose account settings are put back with */
     unsigned port;                  /* SALVAGE: of the source on 127.0.0.1; its account: */
     const char *user, *password;    /* valid until it is done */

@@ -204,6 +204,7 @@ struct agent_action {
     const char *at, *from; /* JOB_FOLLOW, as in the order */
     const char *behind;    /* JOB_DRAIN, as in the order */
     bool as_is;            /* JOB_DRAIN: an applier that broke is not waited for */
+    bool hear;             /* JOB_DRAIN, as in the order */
     bool loud;             /* AA_SAY: a warning */
     struct msg_ask ask;
     char why[WHY_LEN];

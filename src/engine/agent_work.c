@@ -139,6 +139,7 @@ static void agent_start_job(struct agent *a, enum agent_job job, int64_t limit_m
         act->reach = a->reach;
         act->behind = a->order.behind;
         act->as_is = a->order.as_is;
+        act->hear = a->order.hear;
     }
 }
 

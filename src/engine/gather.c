@@ -313,12 +313,15 @@ void gather_go(struct engine *e, int s, int to, struct plan *p)
 void gather_follow(const struct engine *e, int s, int h, struct msg_order *o)
 {
     const struct slot *x = &e->slot[s];
+    const struct msg_order *was = &e->host[h].order;
 
     if (x->holder >= 0 || !x->gather_since)
         return;
     o->follow = h == x->fetch_by ? FOLLOW_SOURCE : FOLLOW_NONE;
     o->source = h == x->fetch_by ? x->fetch_from : -1;
     o->tail = o->source >= 0 && tail_ready(e, o->source);
+    o->hear = o->follow == FOLLOW_NONE && !x->reach[0] &&
+              (was->hear || was->follow != FOLLOW_NONE); /* else it follows nobody already */
     if (o->tail)
         memcpy(o->reach, e->host[o->source].report.gtid,
                strlen(e->host[o->source].report.gtid) + 1);

@@ -215,6 +215,7 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
         if (promoted) {
             o->follow = FOLLOW_NONE;
             o->source = -1;
+            o->hear = x->order.serial && x->order.hear;
         }
         if (promoted && e->slot[s].reach[0])
             snprintf(o->reach, sizeof o->reach, "%s", e->slot[s].reach);
@@ -313,7 +314,7 @@ static bool order_same(const struct msg_order *a, const struct msg_order *b)
            order_same_text(a->at, b->at) && order_same_text(a->behind, b->behind) &&
            order_same_text(a->aside, b->aside) && a->tail == b->tail &&
            (!b->may_start || a->may_start == b->may_start) && order_same_text(a->reach, b->reach) &&
-           a->fence >= b->fence;
+           a->fence >= b->fence && (!b->hear || a->hear);
 }
 
 /* Only what is used of `from`; the rest of `to` is zero. */

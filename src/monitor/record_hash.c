@@ -42,6 +42,7 @@ static void add_order(uint64_t *h, const struct msg_order *o)
     ADD(h, o->may_start);
     ADD(h, o->fence);
     ADD(h, o->as_is);
+    ADD(h, o->hear);
     ADD(h, o->probe);
     ADD(h, o->look);
     add_text(h, o->at);

@@ -72,6 +72,8 @@ static void words_order(struct buf *to, const struct engine *e, const struct act
         buf_addf(to, "; the server may be started");
     if (o->as_is)
         buf_addf(to, "; give up what can't be applied");
+    if (o->hear)
+        buf_addf(to, "; hear the source to the end");
     if (o->fence)
         buf_addf(to, "; let go at once");
     if (o->probe)

@@ -41,6 +41,7 @@ struct job_args {
     /* STOP_DRAIN without GTID: a place in this server's own log; what it has of its own behind it
      * is looked for. NULL or "": nothing is */
     const char *look;
+    bool hear;  /* STOP_DRAIN: as long as something comes from the source, for 3 s at most */
     bool as_is; /* STOP_DRAIN: if the applier breaks, stop without what is left, and without
                    `reach` if nothing can be received */
     struct follow follow; /* FOLLOW; SALVAGE: user, password and heartbeat_ms, for putting back */

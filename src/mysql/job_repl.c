@@ -337,7 +337,7 @@ static bool dr_hears(struct job *j)
     const struct repl_status *s = &j->facts.repl;
     int64_t now = clock_boot_ms();
 
-    if (j->kind != JOB_STOP_DRAIN || j->args.reach || s->io != REPL_IO_YES)
+    if (!j->args.hear || j->args.reach || s->io != REPL_IO_YES)
         return false;
     if (!j->hears_since)
         j->hears_since = now;

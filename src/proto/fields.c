@@ -129,10 +129,10 @@ static const struct field order_fields[] = {
     U64(epoch),    TEXT(monitor), U64(serial),
     U64(start_id), SLOTSET(hold), ENUM(follow, follow_words),
     HOST(source),  BOOL(tail),    MS(may_start),
-    BOOL(fence),   BOOL(as_is),   BOOL(probe),
-    U64(look),     TEXT(at),      TEXT(from),
-    TEXT(behind),  TEXT(aside),   TEXT(reach),
-    {0},
+    BOOL(fence),   BOOL(as_is),   BOOL(hear),
+    BOOL(probe),   U64(look),     TEXT(at),
+    TEXT(from),    TEXT(behind),  TEXT(aside),
+    TEXT(reach),   {0},
 };
 #undef THIS
 

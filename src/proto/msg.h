@@ -123,6 +123,8 @@ struct msg_order {
                           started again; 0 none */
     bool fence;        /* what is not held any more is let go at once, not in good order */
     bool as_is;    /* what was received and can't be applied is given up: the operator's force */
+    bool hear;     /* with FOLLOW_NONE: nobody knows how far the source got, and it may still be
+                      sending: it is heard to the end first */
     bool probe;    /* ask the network whether somebody still answers before an address is shown */
     uint64_t look; /* look once what stands in the way of a planned move: a number never given
                       before, back in the report's `looked`; 0 nobody asks */

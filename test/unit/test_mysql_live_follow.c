@@ -92,10 +92,18 @@ static void wait_received(struct doer *d, const char *gtid)
 /* A commit is acknowledged that takes a while to be sent; nobody says how far to wait. */
 static void what_is_on_its_way_is_heard(struct doer *d)
 {
+    uint64_t start = uv_hrtime(), before;
+
     server_do(&one, "CREATE TABLE shop.big (id INT AUTO_INCREMENT PRIMARY KEY, b LONGBLOB)");
+    assert_done(d, JOB_OBSERVE, NO_ARGS);
+    before = d->read_pos;
     server_do(&one, "INSERT INTO shop.big (b) SELECT REPEAT(UUID(), 30000)"
                     " FROM information_schema.collations LIMIT 24");
-    assert_done(d, JOB_STOP_DRAIN, NO_ARGS);
+    do { /* until the first of it came */
+        assert_done(d, JOB_OBSERVE, NO_ARGS);
+        assert_true(ms_since(start) < 10000);
+    } while (d->read_pos < before + 1000);
+    assert_done(d, JOB_STOP_DRAIN, (struct job_args){.hear = true});
     assert_int_equal(server_number(&two, "SELECT COUNT(*) FROM shop.big"), 24);
 }
 

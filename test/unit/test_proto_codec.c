@@ -101,6 +101,7 @@ static void order(void **state)
     msg.order.may_start = MSG_MS_MAX;
     msg.order.look = UINT64_MAX;
     msg.order.tail = msg.order.fence = msg.order.as_is = msg.order.probe = true;
+    msg.order.hear = true;
     FILL(msg.order.at);
     FILL(msg.order.from);
     FILL(msg.order.behind);
@@ -287,7 +288,8 @@ static void refused(const char *text, const char *sentence)
 #define ORDER(follow, source)                                                                      \
     "{\"t\":\"order\",\"epoch\":1,\"monitor\":\"m\",\"serial\":1,\"start_id\":1,\"hold\":[],"      \
     "\"follow\":" follow ",\"source\":" source ",\"tail\":false,\"may_start\":0,\"fence\":false,"  \
-    "\"as_is\":false,\"probe\":false,\"look\":0,\"at\":\"\",\"from\":\"\",\"behind\":\"\","        \
+    "\"as_is\":false,\"hear\":false,\"probe\":false,\"look\":0,\"at\":\"\",\"from\":\"\","         \
+    "\"behind\":\"\","                                                                             \
     "\"aside\":\"\",\"reach\":\"\"}"
 #define SLOT(name) "{\"slot\":\"" name "\",\"serial\":1,\"electorate\":1}"
 

@@ -72,8 +72,9 @@ def scenarios(only, everything):
 
 
 def is_alike(run):
-    """Does the scenario say that the servers' flavour has no part in it?"""
-    return getattr(run, 'func', run).__globals__.get('ALIKE', False)
+    """Does the scenario, or of its variants this one, say that the flavour has no part in it?"""
+    said = getattr(run, 'func', run).__globals__.get('ALIKE', False)
+    return said if isinstance(said, bool) else run.keywords['variant'] in said
 
 
 def remove_stale():

@@ -3,6 +3,7 @@ from lab.lab import WRITER
 from lab.receipts import assert_lost, last_of
 
 VARIANTS = ('pulled', 'silent')
+ALIKE = ('silent',)
 
 
 def run(lab, variant):

@@ -2,6 +2,7 @@
 from lab.lab import LEASE_S, SEEN_S, WRITER, out
 
 VARIANTS = ('nft', 'lifetime', 'ahead')
+ALIKE = ('nft', 'lifetime')
 
 
 def ahead(lab):

@@ -2,6 +2,7 @@
 import threading
 
 VARIANTS = ('mysqld', 'agent', 'hung')
+ALIKE = ('agent', 'hung')
 
 
 def run(lab, variant):

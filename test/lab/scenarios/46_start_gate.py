@@ -3,6 +3,7 @@ from lab.clock import now
 from lab.lab import LEASE_S
 
 VARIANTS = ('salvaged', 'monitor-dead', 'agent-dead', 'replica')
+ALIKE = ('monitor-dead', 'agent-dead', 'replica')
 SALVAGE_S = 4
 AGENT_RETURNS_S = 5  # how long a gate waits for an agent that does not run
 

@@ -2,6 +2,7 @@
 from lab.receipts import each, last_of, logged, of_server
 
 VARIANTS = ('salvaged', 'agent-restarts')
+ALIKE = ('agent-restarts',)
 
 
 def run(lab, variant='salvaged'):

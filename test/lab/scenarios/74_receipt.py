@@ -2,6 +2,7 @@
 from lab.receipts import assert_lost, each, last_of, logged
 
 VARIANTS = ('cable', 'monitor-restarts')
+ALIKE = ('monitor-restarts',)
 NOBODY_RECEIVES = """table inet lab {
     chain to { type filter hook input priority -400;
                ip saddr { 10.77.0.12, 10.77.0.13 } tcp dport 3306 drop; }

@@ -180,7 +180,7 @@ static int aside_sync(const char *path, int flags, struct err *e)
 
 /* ---- all of it ---- */
 
-static uint64_t aside_room(const char *dir, uint64_t most)
+uint64_t aside_room(const char *dir, uint64_t most)
 {
     struct statvfs fs;
     uint64_t room;

@@ -29,6 +29,8 @@ enum { ASIDE_PATH_MAX = WHY_LEN };
  * already. */
 int aside_keep(const struct aside_ask *ask, char path[ASIDE_PATH_MAX], bool *found,
                struct err *e) MUST_CHECK;
+/* Bytes that a file in that folder may have, `most` at most: 64 MiB of the disk stay free. */
+uint64_t aside_room(const char *dir, uint64_t most);
 /* What a server has that has everything of `own` but the set: a text for binlog_slice. */
 int aside_have(bool mysql_flavour, const char *own, const char *set, char *to, size_t size,
                struct err *e) MUST_CHECK;

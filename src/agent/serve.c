@@ -6,6 +6,7 @@
  *   NOT -> MAKING -> READY -> NOT */
 #include "agent/agentd.h"
 
+#include "agent/aside.h"
 #include "agent/base64.h"
 #include "binlog/binlog.h"
 
@@ -14,10 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { SERVE_IDLE_MS = 60 * 1000, SERVE_SPARE = 64 << 20 /* of the disk, stays free */ };
+enum { SERVE_IDLE_MS = 60 * 1000 };
 #define SERVE_BYTES_MAX (1ull << 30)
 
 /* In a thread: a file is made, or a piece of it read. */
@@ -73,18 +73,6 @@ void agentd_serve_start(struct agentd *d)
 
 /* ---- making ---- */
 
-static uint64_t serve_room(const char *dir)
-{
-    struct statvfs fs;
-    uint64_t room;
-
-    if (statvfs(dir, &fs) < 0)
-        return SERVE_BYTES_MAX;
-    room = (uint64_t)fs.f_bavail * fs.f_frsize;
-    room = room > SERVE_SPARE ? room - SERVE_SPARE : 0;
-    return room < SERVE_BYTES_MAX ? room : SERVE_BYTES_MAX;
-}
-
 static void serve_make_work(uv_work_t *w)
 {
     struct serve_work *m = w->data;
@@ -93,8 +81,8 @@ static void serve_make_work(uv_work_t *w)
 
     m->rc = agentd_gtid_reach(!m->place.mysql_flavour, m->have, "", have, sizeof have, &m->e);
     if (m->rc == 0)
-        m->rc =
-            binlog_slice(m->place.index, how, have, m->path, serve_room(m->dir), &m->slice, &m->e);
+        m->rc = binlog_slice(m->place.index, how, have, m->path,
+                             aside_room(m->dir, SERVE_BYTES_MAX), &m->slice, &m->e);
     if (m->rc < 0)
         return;
     m->fd = open(m->path, O_RDONLY | O_CLOEXEC);

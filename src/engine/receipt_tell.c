@@ -2,10 +2,9 @@
  * A receipt in words. Pure. */
 #include "engine/receipt.h"
 
-#include "base/check.h"
+#include "base/text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,36 +13,17 @@ const char *const receipt_phase_names[PHASE_N] = {
     [PHASE_FETCHES] = "fetches", [PHASE_ORDERED] = "ordered", [PHASE_OPEN] = "open",
 };
 
-struct text {
-    char *to;
-    size_t n, size;
-};
-
-static void add(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void add(struct text *t, const char *fmt, ...)
-{
-    va_list ap;
-    int n;
-
-    if (t->n >= t->size)
-        return;
-    va_start(ap, fmt);
-    n = vsnprintf(t->to + t->n, t->size - t->n, fmt, ap);
-    va_end(ap);
-    t->n += n > 0 ? (size_t)n : 0;
-}
-
 static void add_set(struct text *t, const struct receipt_set *s)
 {
     size_t len = strlen(s->text);
     bool cut = len >= 3 && strcmp(s->text + len - 3, "...") == 0;
 
-    add(t, "%s", s->text);
+    text_add(t, "%s", s->text);
     if (s->count)
-        add(t, " (%" PRIu64 " transaction%s%s)", s->count, s->count == 1 ? "" : "s",
-            cut ? " in all, more than can be listed" : "");
+        text_add(t, " (%" PRIu64 " transaction%s%s)", s->count, s->count == 1 ? "" : "s",
+                 cut ? " in all, more than can be listed" : "");
     else if (cut)
-        add(t, " (more than can be listed)");
+        text_add(t, " (more than can be listed)");
 }
 
 static void add_phases(struct text *t, const struct receipt *r)
@@ -58,33 +38,33 @@ static void add_phases(struct text *t, const struct receipt *r)
     };
     bool any = false;
 
-    add(t, "  phases    ");
+    text_add(t, "  phases    ");
     for (unsigned i = 0; i < PHASE_N; i++) {
         bool old = i == PHASE_OUT || (i == PHASE_DECIDED && r->planned);
         bool fresh = i == PHASE_FETCHES || i == PHASE_ORDERED || i == PHASE_OPEN;
 
         if (r->phase_ms[i] < 0)
             continue;
-        add(t, "%s%s%s%s %" PRId64 " ms", any ? ", " : "",
-            old     ? r->from
-            : fresh ? r->to
-                    : "",
-            old || fresh ? " " : "", words[i], r->phase_ms[i]);
+        text_add(t, "%s%s%s%s %" PRId64 " ms", any ? ", " : "",
+                 old     ? r->from
+                 : fresh ? r->to
+                         : "",
+                 old || fresh ? " " : "", words[i], r->phase_ms[i]);
         any = true;
     }
-    add(t, "\n");
+    text_add(t, "\n");
 }
 
 static void add_lost(struct text *t, const struct receipt *r)
 {
-    add(t, "  lost      ");
+    text_add(t, "  lost      ");
     if (r->lost == LOST_KNOWN)
         add_set(t, &r->gone);
     else
-        add(t, "%s", r->lost == LOST_NONE ? "none" : "unknown");
-    add(t, ": %s", r->why);
+        text_add(t, "%s", r->lost == LOST_NONE ? "none" : "unknown");
+    text_add(t, ": %s", r->why);
     if (r->lost == LOST_UNKNOWN && r->gone.text[0]) {
-        add(t, "; at least ");
+        text_add(t, "; at least ");
         add_set(t, &r->gone);
     }
 }
@@ -95,23 +75,23 @@ void engine_tell_receipt(const struct receipt *r, char *out, size_t size)
 
     out[0] = 0;
     if (r->later) {
-        add(&t, "receipt %" PRIu64 ", completed by %s\n", r->number, r->from);
+        text_add(&t, "receipt %" PRIu64 ", completed by %s\n", r->number, r->from);
         add_lost(&t, r);
         return;
     }
-    add(&t, "receipt %" PRIu64 ": %s %s -> %s", r->number, r->role, r->from, r->to);
+    text_add(&t, "receipt %" PRIu64 ": %s %s -> %s", r->number, r->role, r->from, r->to);
     if (r->planned)
-        add(&t, ", writes were blocked for %" PRId64 " ms\n",
-            r->phase_ms[PHASE_OPEN] - r->phase_ms[PHASE_DECIDED]);
+        text_add(&t, ", writes were blocked for %" PRId64 " ms\n",
+                 r->phase_ms[PHASE_OPEN] - r->phase_ms[PHASE_DECIDED]);
     else
-        add(&t, " in %" PRId64 " ms\n", r->phase_ms[PHASE_OPEN]);
-    add(&t, "  trigger   %s [%s]\n", r->trigger, evidence_names[r->evidence]);
+        text_add(&t, " in %" PRId64 " ms\n", r->phase_ms[PHASE_OPEN]);
+    text_add(&t, "  trigger   %s [%s]\n", r->trigger, evidence_names[r->evidence]);
     add_phases(&t, r);
-    add(&t, "  salvaged  ");
+    text_add(&t, "  salvaged  ");
     if (r->salvaged.text[0])
         add_set(&t, &r->salvaged);
     else
-        add(&t, "none");
-    add(&t, "\n");
+        text_add(&t, "none");
+    text_add(&t, "\n");
     add_lost(&t, r);
 }

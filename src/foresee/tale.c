@@ -2,29 +2,10 @@
  * The answer of what-if: the story of a copy, how it ends, and what was assumed. */
 #include "foresee/foresee_internal.h"
 
+#include "base/text.h"
 #include "gtid/gtid.h"
 
-#include <stdarg.h>
-
 enum { STORY_MS = 600000 };
-
-struct text {
-    char *to;
-    size_t n, size;
-};
-
-static void add(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void add(struct text *t, const char *fmt, ...)
-{
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(t->n < t->size ? t->to + t->n : NULL, t->n < t->size ? t->size - t->n : 0, fmt,
-                  ap);
-    va_end(ap);
-    t->n += n > 0 ? (size_t)n : 0;
-}
 
 /* ---- how it ends ---- */
 
@@ -43,19 +24,19 @@ static void after_roles(const struct foresee *f, struct text *t, int *writer)
     for (unsigned r = 0; r < c->roles; r++) {
         unsigned n = 0;
 
-        add(t, "%s%s", r ? "; " : "", c->role[r].name);
+        text_add(t, "%s%s", r ? "; " : "", c->role[r].name);
         for (unsigned s = 0; s < c->names.slots; s++)
             for (unsigned h = 0; c->slot_role[s] == (int)r && h < foresee_hosts(f); h++)
                 if (host_shows(f, (int)h, (int)s)) {
-                    add(t, " %s", foresee_host(f, (int)h));
+                    text_add(t, " %s", foresee_host(f, (int)h));
                     n++;
                     if (c->role[r].writable)
                         *writer = after_writer(f, (int)s);
                 }
         if (!n)
-            add(t, " nobody");
+            text_add(t, " nobody");
         else if (c->role[r].writable && *writer < 0)
-            add(t, " (not open for writes)");
+            text_add(t, " (not open for writes)");
     }
 }
 
@@ -80,11 +61,11 @@ static void after_lost(const struct foresee *f, int w, struct text *t)
             gtid_empty(&diff))
             continue;
         gtid_format(&diff, text, sizeof text);
-        add(t, "\n  only on %s: %s", foresee_host(f, (int)h), text);
+        text_add(t, "\n  only on %s: %s", foresee_host(f, (int)h), text);
         any = true;
     }
     if (!any)
-        add(t, "\n  no transaction is known to be lost");
+        text_add(t, "\n  no transaction is known to be lost");
 }
 
 size_t foresee_after(const struct foresee *f, char *to, size_t size)
@@ -97,22 +78,22 @@ size_t foresee_after(const struct foresee *f, char *to, size_t size)
     for (unsigned h = 0; h < foresee_hosts(f); h++) {
         if (f->e.host[h].state == ONLINE)
             continue;
-        add(&t, "\n  %s is %s", foresee_host(f, (int)h), host_state_names[f->e.host[h].state]);
+        text_add(&t, "\n  %s is %s", foresee_host(f, (int)h), host_state_names[f->e.host[h].state]);
         if (f->e.host[h].extra[0])
-            add(&t, ": it alone has %s", f->e.host[h].extra);
+            text_add(&t, ": it alone has %s", f->e.host[h].extra);
     }
     for (unsigned s = 0; s < c->names.slots; s++) {
         char waits[WHY_LEN];
 
         engine_waits(&f->e, (int)s, waits, sizeof waits);
         if (waits[0])
-            add(&t, "\n  %s waits: %s", c->names.slot[s], waits);
+            text_add(&t, "\n  %s waits: %s", c->names.slot[s], waits);
     }
     after_lost(f, writer, &t);
     if (!f->monitor_up)
-        add(&t, "\n  no monitor runs: what it knew last is told");
+        text_add(&t, "\n  no monitor runs: what it knew last is told");
     if (f->broken)
-        add(&t, "\n  TWO HOSTS HELD ONE ADDRESS: please report this story");
+        text_add(&t, "\n  TWO HOSTS HELD ONE ADDRESS: please report this story");
     return t.n;
 }
 
@@ -140,9 +121,9 @@ static void add_pause(struct text *t, const struct fault *f)
     int64_t ms = f->after_ms - (f->kind == FAULT_WAIT ? f->ms : 0);
 
     if (ms % 1000)
-        add(t, "%lldms ", (long long)ms);
+        text_add(t, "%lldms ", (long long)ms);
     else if (ms)
-        add(t, "%llds ", (long long)ms / 1000);
+        text_add(t, "%llds ", (long long)ms / 1000);
 }
 
 /* Why the story ended before it was over; the last of these weighs most. */
@@ -167,9 +148,9 @@ void foresee_what_if(struct foresee *f, const struct foresee_conf *c, const stru
     memset(t, 0, sizeof *t);
     for (unsigned i = 0; i < faults->n; i++) {
         if (i)
-            add(&said, " then ");
+            text_add(&said, " then ");
         add_pause(&said, &faults->at[i]);
-        add(&said, "%s", faults->at[i].said);
+        text_add(&said, "%s", faults->at[i].said);
     }
     foresee_copy(f, c, now, tale_on_line, t);
     foresee_faults(f, faults);
@@ -194,14 +175,14 @@ size_t tale_format(const struct tale *t, char *to, size_t size)
 {
     struct text out = {to, 0, size};
 
-    add(&out, "what if: %s   (nothing is changed; virtual time from now)\n", t->said);
+    text_add(&out, "what if: %s   (nothing is changed; virtual time from now)\n", t->said);
     for (unsigned i = 0; i < t->n; i++)
-        add(&out, "%8lld.%03d s  %s\n", (long long)(t->line[i].at_ms / 1000),
-            (int)(t->line[i].at_ms % 1000), t->line[i].text);
+        text_add(&out, "%8lld.%03d s  %s\n", (long long)(t->line[i].at_ms / 1000),
+                 (int)(t->line[i].at_ms % 1000), t->line[i].text);
     if (!t->n)
-        add(&out, "   nothing happens\n");
+        text_add(&out, "   nothing happens\n");
     if (t->cut[0])
-        add(&out, "   ... %s\n", t->cut);
-    add(&out, "After that: %s\n%s\n", t->after, t->assumed);
+        text_add(&out, "   ... %s\n", t->cut);
+    text_add(&out, "After that: %s\n%s\n", t->after, t->assumed);
     return out.n;
 }

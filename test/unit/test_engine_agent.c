@@ -406,10 +406,10 @@ static void test_force_reaches_the_job(void **state)
     m.order.start_id = START;
     m.order.follow = FOLLOW_NONE;
     m.order.source = -1;
-    m.order.as_is = true;
+    m.order.as_is = m.order.hear = true;
     feed((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK, &m}});
     assert_int_equal(planned(AA_JOB)->job, JOB_DRAIN);
-    assert_true(planned(AA_JOB)->as_is);
+    assert_true(planned(AA_JOB)->as_is && planned(AA_JOB)->hear);
 }
 
 static void look_order(uint64_t serial, uint64_t look)

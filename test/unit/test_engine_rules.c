@@ -494,6 +494,29 @@ static void test_what_it_said_as_the_writer_does_not_clear_it(void **state)
     assert_string_equal(e.host[0].extra, "0-1-6..9");
 }
 
+static void test_who_gathers_hears_a_silent_writer_to_the_end(void **state)
+{
+    (void)state;
+    reigning();
+    for (int i = 0; i < 60 && engine_order_of(&e, 1)->follow != FOLLOW_SOURCE; i++) {
+        go_on(100);
+        obey(1);
+        obey(2);
+    }
+    assert_int_equal(engine_order_of(&e, 1)->follow, FOLLOW_SOURCE);
+    assert_false(engine_order_of(&e, 1)->hear);
+    link_down(0);
+    for (int i = 0; i < 60 && engine_order_of(&e, 1)->follow != FOLLOW_NONE; i++)
+        go_on(100);
+    assert_true(engine_order_of(&e, 1)->hear);
+    for (int i = 0; i < 60 && engine_writer(&e) != 1; i++) {
+        go_on(100);
+        obey(1);
+    }
+    assert_int_equal(engine_writer(&e), 1);
+    assert_true(engine_order_of(&e, 1)->hear); /* it may not have come to the end of it */
+}
+
 /* The writer was made from a copy: of server 3 it never heard, though it has what that wrote. */
 static void test_a_copy_has_its_past(void **state)
 {
@@ -550,6 +573,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_it_said_as_the_writer_does_not_clear_it),
+        cmocka_unit_test(test_who_gathers_hears_a_silent_writer_to_the_end),
         cmocka_unit_test(test_a_copy_has_its_past),
         cmocka_unit_test(test_who_knew_a_server_knows_how_far),
         cmocka_unit_test(test_a_broken_applier_hides_no_extra_transactions),

@@ -357,6 +357,8 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
 /* False: nothing that rules look at is new; what time does is looked at with the next beat. */
 static bool engine_event_in(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
+    bool news;
+
     switch (ev->kind) {
     case EV_START:
         engine_on_start(e, ev, p);
@@ -375,8 +377,9 @@ static bool engine_event_in(struct engine *e, const struct engine_event *ev, str
         e->host[ev->agent.host].unlinked_at = e->now;
         break;
     case EV_REPORT:
+        news = news_in_report(e, ev->agent.host, ev->agent.report);
         engine_on_report(e, ev, p);
-        break;
+        return news;
     case EV_LEASE:
         slots_lease(e, ev->agent.host, ev->agent.lease, p);
         return false;
@@ -492,7 +495,8 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
         engine_grace(e, ev->now_ms + e->conf.lease_ms / 12);
     e->now = ev->now_ms;
     e->wall = ev->wall_ms;
-    news = engine_event_in(e, ev, p) || e->now >= e->next_beat || e->now >= e->due;
+    news = engine_event_in(e, ev, p) || e->persist_due || e->now >= e->next_beat ||
+           e->now >= e->due;
     if (news) {
         engine_judge(e, p);
         engine_persist(e, p);

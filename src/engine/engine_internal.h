@@ -6,7 +6,7 @@
  *   tail.c    what a dead writer left                              place.c   file and position
  *   orders.c  what agents are told   move.c    moves, commands       fit.c     who is barred
  *   story.c   how a change of writer goes                      receipt.c what it cost
- *   kill.c, explain.c */
+ *   kill.c, explain.c                  news.c    what must be judged at once */
 #pragma once
 
 #include "base/check.h"
@@ -72,6 +72,10 @@ void engine_grace(struct engine *e, int64_t until);
 void reign_begins(struct engine *e, uint64_t epoch, struct plan *p);
 void reign_refused(struct engine *e, int h, uint64_t epoch, const char *by, struct plan *p);
 void reign_claim(struct engine *e, struct plan *p);
+
+/* news.c */
+/* Must it be judged at once, or is it soon enough with the next beat? Before it is taken in. */
+bool news_in_report(const struct engine *e, int h, const struct msg_report *r);
 
 /* trap.c */
 /* False: it says what the one before said. */

@@ -94,7 +94,7 @@ static void order_recompare(struct engine *e, int h, int w, struct plan *p)
     if (!x->sampled) {
         if (e->now - x->sample_at >= COMPARE_MS && order_runs(e, h, w))
             sample_take(e, x);
-    } else if (e->host[w].report_at != e->now) {
+    } else if (e->host[w].report_at < x->sample_at) {
         return; /* nothing new to compare with */
     } else if (gtid_text_subset(e, h, x->sample, w)) {
         x->sampled = false;

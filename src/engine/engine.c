@@ -495,8 +495,8 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
         engine_grace(e, ev->now_ms + e->conf.lease_ms / 12);
     e->now = ev->now_ms;
     e->wall = ev->wall_ms;
-    news = engine_event_in(e, ev, p) || e->persist_due || e->now >= e->next_beat ||
-           e->now >= e->due;
+    news =
+        engine_event_in(e, ev, p) || e->persist_due || e->now >= e->next_beat || e->now >= e->due;
     if (news) {
         engine_judge(e, p);
         engine_persist(e, p);

@@ -88,8 +88,10 @@ static void agent_reports(struct sim *s, int h)
         const struct link *l = &s->link[HOSTS + m][h];
         struct msg *way = l->up[1] ? net_post(s, h, HOSTS + m, l->number, MSG_REPORT) : NULL;
 
-        if (way)
-            agent_report_of(&s->host[h].a, sim_local_ms(s, h), &way->report);
+        if (!way)
+            continue;
+        agent_report_of(&s->host[h].a, sim_local_ms(s, h), &way->report);
+        way->report.disk_full = s->host[h].disk_full;
     }
 }
 
@@ -119,7 +121,10 @@ static void mysqld_back(struct sim *s, int h, int b, uint64_t n, void *data)
     (void)b;
     (void)n;
     (void)data;
-    server_start(s, h, true);
+    if (s->c.kind == KIND_FULL)
+        server_restart(s, h, false);
+    else
+        server_start(s, h, true);
 }
 
 static void agent_perform(struct sim *s, int h, const struct agent_action *act)
@@ -382,7 +387,7 @@ void agent_boot(struct sim *s, int h)
     p->life++;
     p->timer_at = 0;
     x->job = (struct job){.id = x->job.id + 1, .ended = x->job.ended + 1};
-    x->listening = x->jumped = false;
+    x->listening = x->jumped = x->disk_full = false;
     x->listen_at = sim_local_ms(s, h) + PATIENCE_MS;
     sim_say(s, "%s: agent starts%s", proc_name(h), record ? "" : ", no record");
     if (record)
@@ -396,6 +401,8 @@ void agent_boot(struct sim *s, int h)
     in = input_new(IN_MYSQLD);
     in->n = LOOK_THEN;
     proc_input_in(s, sim_between(s, MS, 30 * MS), h, in);
+    if (disk_full(s, h))
+        disk_look(s, h);
     net_wake(s, h);
 }
 

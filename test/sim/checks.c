@@ -2,17 +2,17 @@
  * The monitors' checks: what each finds, and when. */
 #include "sim.h"
 
-int64_t check_period_ms(const struct sim *s, enum check c)
+int64_t check_period_ms(const struct scenario *of, enum check c)
 {
     static const int times[CK_N] = {1, 2, 4, 4};
-    int64_t ms = s->c.check_ms * times[c];
+    int64_t ms = of->check_ms * times[c];
 
     return ms < 5000 ? ms : 5000;
 }
 
-int64_t check_trap_ms(const struct sim *s, enum check c)
+int64_t check_trap_ms(const struct scenario *of, enum check c)
 {
-    return check_period_ms(s, c) * (c == CK_PING || c == CK_MYSQL ? 4 : 5);
+    return check_period_ms(of, c) * (c == CK_PING || c == CK_MYSQL ? 4 : 5);
 }
 
 static enum result check_sample(struct sim *s, int m, int h, enum check c, int64_t *us,
@@ -20,7 +20,7 @@ static enum result check_sample(struct sim *s, int m, int h, enum check c, int64
 {
     bool path = net_path(s, HOSTS + m, h) && net_path(s, h, HOSTS + m) && !s->proc[h].paused;
     const struct server *v = &s->host[h].server;
-    int64_t timeout = check_period_ms(s, CK_MYSQL) * 2 * MS;
+    int64_t timeout = check_period_ms(&s->c, CK_MYSQL) * 2 * MS;
 
     *us = 0;
     *lag = -1;
@@ -53,8 +53,8 @@ static void check_on_time(struct sim *s, int mh, int c, uint64_t life, void *dat
     (void)data;
     if (p->life != life)
         return;
-    sim_in(s, check_period_ms(s, (enum check)c) * MS + sim_between(s, 0, 3 * MS), check_on_time, mh,
-           c, life, NULL);
+    sim_in(s, check_period_ms(&s->c, (enum check)c) * MS + sim_between(s, 0, 3 * MS), check_on_time,
+           mh, c, life, NULL);
     if (!p->alive || p->frozen)
         return;
     in = input_new(IN_CHECK);
@@ -72,6 +72,6 @@ void checks_start(struct sim *s, int m)
 {
     for (int h = 0; h < (int)s->c.hosts; h++)
         for (int c = 0; c < CK_N; c++)
-            sim_in(s, sim_between(s, 0, check_period_ms(s, (enum check)c) * MS), check_on_time,
+            sim_in(s, sim_between(s, 0, check_period_ms(&s->c, (enum check)c) * MS), check_on_time,
                    m * HOSTS + h, c, s->proc[HOSTS + m].life, NULL);
 }

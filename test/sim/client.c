@@ -24,7 +24,8 @@ static void client_switched(struct sim *s, int h)
             (long long)((s->now - s->last_acked_at) / MS), s->lost ? ", rows are lost" : "");
     if (s->lost && s->c.kind == KIND_PLANNED)
         sim_fail(s, "acknowledged rows were lost without a reason, %s has not all", proc_name(h));
-    if (s->lost && s->c.kind == KIND_CRASH && (s->c.never || !client_unreadable(s)))
+    if (s->lost && (s->c.kind == KIND_CRASH || s->c.kind == KIND_FULL) &&
+        (s->c.never || !client_unreadable(s)))
         sim_fail(s, "%s opened without what the binary log of %s holds", proc_name(h),
                  proc_name(s->last_writer));
 }
@@ -46,28 +47,40 @@ static void client_watch_stays(struct sim *s, int h)
                      proc_name(s->reader0[i]), s->c.kind == KIND_AGENT ? "an agent" : "monitors");
 }
 
-void client_write(struct sim *s)
+/* acked: its client hears of it. */
+void client_commit(struct sim *s, int h, bool acked)
 {
-    int to = judge_reached(s, 0);
-    struct server *v;
+    struct server *v = &s->host[h].server;
     uint64_t high = 0;
 
-    if (to < 0 || !server_answers(s, to) || s->host[to].server.read_only)
-        return;
-    v = &s->host[to].server;
-    if (to != s->last_writer)
-        client_switched(s, to);
+    if (acked && h != s->last_writer)
+        client_switched(s, h);
     for (int i = 0; i < HOSTS; i++)
         if (v->have[i] > high)
             high = v->have[i];
-    v->have[to] = s->acked[to] = high + 1;
-    if (v->relay[to] < v->have[to])
-        v->relay[to] = v->have[to];
+    v->have[h] = high + 1;
+    if (v->relay[h] < v->have[h])
+        v->relay[h] = v->have[h];
     v->told = false;
-    s->last_writer = to;
-    s->last_acked_at = s->now;
-    s->written++;
-    server_news(s, to);
+    if (acked) {
+        s->acked[h] = v->have[h];
+        s->last_writer = h;
+        s->last_acked_at = s->now;
+        s->written++;
+    }
+    server_news(s, h);
+}
+
+void client_write(struct sim *s)
+{
+    int to = judge_reached(s, 0);
+
+    if (to < 0 || !server_answers(s, to) || s->host[to].server.read_only)
+        return;
+    if (disk_full(s, to))
+        s->host[to].server.waits = s->host[to].server.commit_waits = true;
+    else if (!s->host[to].server.waits)
+        client_commit(s, to, true);
 }
 
 static void client_on_loop(struct sim *s, int a, int b, uint64_t n, void *data)

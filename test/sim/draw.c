@@ -44,7 +44,7 @@ static enum kind draw_kind(uint64_t seed)
         KIND_STORM, KIND_PLANNED, KIND_DEAD,    KIND_CRASH,
     };
 
-    return kinds[seed % 16];
+    return seed % 32 == 20 ? KIND_FULL /* for one in twelve storms */ : kinds[seed % 16];
 }
 
 void scenario_draw(struct scenario *c, uint64_t seed, int kind)
@@ -78,7 +78,7 @@ void scenario_draw(struct scenario *c, uint64_t seed, int kind)
     c->prefer = luck_chance(&luck, 150);
     c->mysql = luck_chance(&luck, 400);
     c->kill_host = any && luck_chance(&luck, 200);
-    c->never = c->kind == KIND_CRASH && luck_chance(&luck, 300);
+    c->never = (c->kind == KIND_CRASH || c->kind == KIND_FULL) && luck_chance(&luck, 300);
     for (int i = 0; i < PROCS; i++)
         c->ppm[i] = (int32_t)luck_between(&luck, -10000, 10000);
     plan_draw(c, &luck);

@@ -262,6 +262,9 @@ static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
     case F_KILL_MYSQLD:
         server_dies(s, f);
         return;
+    case F_FULL:
+        disk_fills(s, f);
+        return;
     case F_HANG_MYSQLD:
     case F_LAG:
     case F_JOBS:
@@ -272,22 +275,6 @@ static void fault_on_begin(struct sim *s, int i, int b, uint64_t n, void *data)
     default:
         fault_of_machine(s, f);
     }
-}
-
-/* Once the agent's start gate is open. */
-static void gate_on_look(struct sim *s, int h, int b, uint64_t n, void *data)
-{
-    struct agent_start may = {.state = START_HELD};
-
-    (void)b;
-    (void)n;
-    (void)data;
-    if (s->proc[h].alive && !s->proc[h].frozen)
-        agent_start_of(&s->host[h].a, sim_local_ms(s, h), &may);
-    if (may.state == START_FREE)
-        server_start(s, h, sim_chance(s, 600));
-    else
-        sim_in(s, 100 * MS, gate_on_look, h, 0, 0, NULL);
 }
 
 static void host_returns(struct sim *s, int h)
@@ -342,10 +329,10 @@ static void fault_on_end(struct sim *s, int i, int b, uint64_t n, void *data)
     case F_KILL_MYSQLD:
         if (f->a < 0)
             return;
-        if (s->c.kind == KIND_CRASH && !(f->arg & CRASH_BY_HAND))
-            sim_in(s, 0, gate_on_look, f->a, 0, 0, NULL);
-        else
-            server_start(s, f->a, sim_chance(s, 600));
+        server_restart(s, f->a, f->arg & CRASH_BY_HAND);
+        return;
+    case F_FULL:
+        disk_empties(s, f->a);
         return;
     case F_HANG_MYSQLD:
     case F_LAG:

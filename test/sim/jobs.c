@@ -37,7 +37,7 @@ static void job_tell(struct sim *s, int h, bool ok)
     j->told = true;
     in->n = j->id;
     in->ok = ok;
-    if (server_answers(s, h) && ok) {
+    if (server_works(s, h) && ok) {
         in->facts = malloc(sizeof *in->facts);
         CHECK(in->facts);
         *in->facts = *server_facts(s, h);
@@ -96,6 +96,8 @@ static bool job_is_done(struct sim *s, int h, const struct job *j)
 
     if (s->now < j->done_at)
         return false;
+    if (disk_full(s, h) && (j->job == JOB_FOLLOW || j->job == JOB_SALVAGE))
+        return false;
     if (j->job == JOB_FOLLOW)
         return net_path(s, h, j->source) && net_path(s, j->source, h) &&
                server_answers(s, j->source);
@@ -111,7 +113,7 @@ static bool job_is_done(struct sim *s, int h, const struct job *j)
     if (v->stall_until > s->now)
         return false;
     server_apply(s, h);
-    return true;
+    return !v->waits;
 }
 
 static void job_on_tick(struct sim *s, int h, int b, uint64_t id, void *data)
@@ -127,14 +129,14 @@ static void job_on_tick(struct sim *s, int h, int b, uint64_t id, void *data)
         job_tell(s, h, false);
         return;
     }
-    if (server_answers(s, h) && !j->hang && job_is_done(s, h, j)) {
+    if (server_works(s, h) && !j->hang && job_is_done(s, h, j)) {
         if (!j->fail)
             job_effect(s, h, j);
         job_tell(s, h, !j->fail);
         return;
     }
     if (j->job == JOB_FOLLOW && s->now >= j->done_at && !j->hang && !j->fail &&
-        v->source != j->source && server_answers(s, h))
+        v->source != j->source && server_works(s, h) && !disk_full(s, h))
         job_effect(s, h, j); /* set up, but not connected yet */
     sim_at(s, j->done_at > s->now ? j->done_at : s->now + 20 * MS, job_on_tick, h, 0, id, NULL);
 }
@@ -171,7 +173,7 @@ void job_cancel(struct sim *s, int h)
     j->cancelled = true;
     if (!j->active || j->told)
         return;
-    if (server_answers(s, h) && s->now + 5 * MS >= j->done_at && j->job != JOB_DRAIN &&
+    if (server_works(s, h) && s->now + 5 * MS >= j->done_at && j->job != JOB_DRAIN &&
         sim_chance(s, 500))
         job_effect(s, h, j); /* too late for that statement */
     job_tell(s, h, false);

@@ -86,14 +86,52 @@ void judge_moved(struct sim *s, int m, const struct action *act)
             sim_fail(s, "a planned move lost rows");
 }
 
+/* ---- full disks ---- */
+
+static bool judge_room(const struct engine *e, int h)
+{
+    return e->host[h].linked && !e->host[h].report.disk_full;
+}
+
+/* By itself it never goes to one that is full, as far as the monitor was told. */
+void judge_given(struct sim *s, int m)
+{
+    const struct engine *e = &s->mon[m].e;
+    const struct slot *x = &e->slot[0];
+
+    s->mon[m].holder = x->holder;
+    if (x->holder >= 0 && !x->adopted && !x->forced && e->host[x->holder].report.disk_full)
+        sim_fail(s, "the writer's role goes to %s, whose disk is full", proc_name(x->holder));
+}
+
+/* It leaves one that is full only for one with room, not before its trap period is over. */
+void judge_event(struct sim *s, int m, const struct action *act)
+{
+    const struct engine *e = &s->mon[m].e;
+    const struct node *x = &s->host[act->host < 0 ? 0 : act->host];
+    int64_t trap = check_trap_ms(&s->c, CK_MYSQL) * MS;
+    bool room = false;
+
+    if (!strstr(act->text, "must let go, its disk is full"))
+        return;
+    for (int h = 0; h < (int)s->c.candidates; h++)
+        room = room || (h != act->host && judge_room(e, h));
+    if (!room)
+        sim_fail(s, "the role leaves %s, whose disk is full, though nobody has room",
+                 proc_name(act->host));
+    if (s->c.kind == KIND_FULL && s->now - x->disk_since < trap * 97 / 100)
+        sim_fail(s, "the role leaves %s, whose disk is full, before its trap period is over",
+                 proc_name(act->host));
+}
+
 /* ---- whole again ---- */
 
 static bool whole_host(struct sim *s, const struct engine *e, int h, int w, char *why, size_t size)
 {
     const struct server *v = &s->host[h].server;
 
-    if (!s->proc[h].on)
-        return true;
+    if (!s->proc[h].on || (h != w && disk_full(s, h)))
+        return true; /* it stays so */
     if (!s->proc[h].alive)
         snprintf(why, size, "no agent on %s", proc_name(h));
     else if (e->host[h].state != ONLINE)
@@ -133,6 +171,10 @@ bool judge_whole(struct sim *s, char *why, size_t size)
         snprintf(why, size, "no writer (%s, holder %s): %.180s",
                  e->mode == MODE_ACTIVE ? "active" : "not active", proc_name(e->slot[0].holder),
                  waits(e, 0));
+        return false;
+    }
+    if (disk_full(s, w)) {
+        snprintf(why, size, "the disk of the writer is full: %.180s", waits(e, 0));
         return false;
     }
     for (int i = 1; i < (int)s->c.slots; i++)

@@ -52,7 +52,7 @@ void monitors_conf(struct sim *s)
             c->role[0].host[h] = c->role[1].host[h] = h;
         }
         for (int k = 0; k < CK_N; k++)
-            c->trap_ms[k] = check_trap_ms(s, (enum check)k);
+            c->trap_ms[k] = check_trap_ms(&s->c, (enum check)k);
         c->max_backlog_ms = 60000;
         c->keep = s->c.loss == SIM_KEEP;
         c->others = others;
@@ -247,6 +247,7 @@ static void monitor_perform(struct sim *s, int m, const struct action *act)
     case ACT_EVENT:
         sim_say(s, " %s: %s%s%s", proc_name(HOSTS + m), act->host < 0 ? "" : proc_name(act->host),
                 act->host < 0 ? "" : ": ", act->text);
+        judge_event(s, m, act);
         return;
     }
 }
@@ -261,6 +262,8 @@ static void monitor_feed(struct sim *s, int m, struct engine_event *ev)
     engine_step(&x->e, ev, &plan);
     for (unsigned i = 0; i < plan.n; i++)
         monitor_perform(s, m, &plan.at[i]);
+    if (x->e.slot[0].holder != x->holder)
+        judge_given(s, m);
     s->proc[HOSTS + m].deadline = engine_deadline(&x->e);
     proc_timer(s, HOSTS + m);
 }

@@ -62,7 +62,7 @@ static void operator_forces(struct sim *s, const struct engine *e)
     if (e->slot[0].holder >= 0 || e->mode != MODE_ACTIVE)
         return;
     for (int h = 0; h < (int)s->c.candidates; h++)
-        if (s->proc[h].alive && s->host[h].server.up &&
+        if (s->proc[h].alive && s->host[h].server.up && !disk_full(s, h) &&
             (best < 0 || operator_rows(s, h) > operator_rows(s, best)))
             best = h;
     if (best >= 0)
@@ -83,7 +83,8 @@ static void operator_repairs(struct sim *s, const struct engine *e)
             sim_say(s, "operator: rebuilds %s from %s", proc_name(h), proc_name(w));
             server_rebuild(s, h, w);
         }
-        if (!s->host[h].server.up && s->proc[h].on && s->c.kind != KIND_CRASH)
+        if (!s->host[h].server.up && s->proc[h].on && s->c.kind != KIND_CRASH &&
+            s->c.kind != KIND_FULL)
             server_start(s, h, true);
     }
     if (s->now > s->calm_at + 3 * s->pace + 8 * (int64_t)SECOND && !operator_declares_dead(s, e) &&

@@ -35,6 +35,12 @@ static int any_monitor(const struct scenario *c, uint64_t *luck)
     return HOSTS + (luck_chance(luck, 850) ? 0 : (int)luck_between(luck, 0, (int64_t)c->mons - 1));
 }
 
+/* For so long a disk may be full before the role leaves. */
+static int64_t trap_us(const struct scenario *c)
+{
+    return check_trap_ms(c, CK_MYSQL) * MS;
+}
+
 /* A lease in per cent, give or take. */
 static int64_t about(const struct scenario *c, uint64_t *luck, int percent_lo, int percent_hi)
 {
@@ -120,7 +126,7 @@ static void fault_mixed(struct scenario *c, uint64_t *luck, int64_t at)
         F_KILL_AGENT,  F_FREEZE_AGENT, F_KILL_MONITOR, F_FREEZE_MONITOR, F_REBOOT,
         F_KILL_MYSQLD, F_CUT_BOTH,     F_CUT_ONE,      F_ISOLATE,        F_MOVE};
     enum fault_kind kind = luck_chance(luck, 500) ? often[luck_next(luck) % ARRAY_LEN(often)]
-                                                  : (enum fault_kind)(luck_next(luck) % F_KIND_N);
+                                                  : (enum fault_kind)(luck_next(luck) % F_FULL);
     int64_t len =
         luck_between(luck, scaled(c, 50), scaled(c, luck_chance(luck, 500) ? 2500 : 12000));
 
@@ -338,6 +344,35 @@ static void plan_crash(struct scenario *c, uint64_t *luck)
     }
 }
 
+/* The writer's disk, then perhaps that of the next one or of anybody; some stay full. */
+static void plan_full(struct scenario *c, uint64_t *luck)
+{
+    int64_t n = luck_between(luck, 1, 3), at = draw_first(c) + SECOND, trap = trap_us(c);
+    bool forever = luck_chance(luck, 300);
+
+    for (int64_t i = 0; i < n; i++) {
+        int64_t len = luck_chance(luck, 400) ? luck_between(luck, 50 * MS, trap)
+                                             : luck_between(luck, trap, 3 * trap + 8 * SECOND);
+
+        fault_add(c, F_FULL, !i || luck_chance(luck, 500) ? -1 : any_host(c, luck), -1, at,
+                  forever && !i ? NEVER_ENDS : len);
+        crash_trouble(c, luck, luck_chance(luck, 500) ? at : at + trap + 3 * SECOND);
+        at += luck_chance(luck, 400) ? luck_between(luck, 0, trap)
+                                     : luck_between(luck, trap, 2 * trap + 10 * SECOND);
+    }
+}
+
+/* Disks besides what else goes wrong. */
+static void plan_disks(struct scenario *c, uint64_t *luck)
+{
+    int64_t n = luck_between(luck, 1, 3), trap = trap_us(c);
+
+    for (int64_t i = 0; i < n; i++)
+        fault_add(c, F_FULL, luck_chance(luck, 400) ? -1 : any_candidate(c, luck), -1,
+                  draw_first(c) + luck_between(luck, 0, trap),
+                  luck_between(luck, 50 * MS, 2 * trap + 3 * SECOND));
+}
+
 void plan_draw(struct scenario *c, uint64_t *luck)
 {
     if (c->mons > 1) /* the others are started when the first reigns */
@@ -357,6 +392,9 @@ void plan_draw(struct scenario *c, uint64_t *luck)
     case KIND_CRASH:
         plan_crash(c, luck);
         break;
+    case KIND_FULL:
+        plan_full(c, luck);
+        break;
     case KIND_PLANNED:
         plan_planned(c, luck);
         break;
@@ -372,4 +410,6 @@ void plan_draw(struct scenario *c, uint64_t *luck)
         plan_mixed(c, luck);
         break;
     }
+    if ((c->kind == KIND_MIXED || c->kind == KIND_STORM) && luck_chance(luck, 120))
+        plan_disks(c, luck);
 }

@@ -21,11 +21,16 @@ bool server_answers(const struct sim *s, int h)
     return s->host[h].server.up && s->host[h].server.hung_until <= s->now && !s->proc[h].paused;
 }
 
+bool server_works(const struct sim *s, int h)
+{
+    return server_answers(s, h) && !s->host[h].server.waits;
+}
+
 void server_start(struct sim *s, int h, bool read_only)
 {
     struct server *v = &s->host[h].server;
 
-    if (v->up || !s->proc[h].on)
+    if (v->up || !s->proc[h].on || disk_full(s, h))
         return;
     v->up = true;
     v->pid++;
@@ -47,10 +52,34 @@ void server_kill(struct sim *s, int h)
     if (!v->up)
         return;
     client_write(s);
-    v->up = false;
+    v->up = v->waits = v->commit_waits = false;
     v->late_writable = 0;
     sim_say(s, "%s: mysqld %lld is gone", proc_name(h), (long long)v->pid);
     server_tell(s, h, MYSQLD_DEAD, sim_between(s, 500, 5 * MS));
+}
+
+/* Once the agent's start gate is open. */
+static void gate_on_look(struct sim *s, int h, int b, uint64_t n, void *data)
+{
+    struct agent_start may = {.state = START_HELD};
+
+    (void)b;
+    (void)n;
+    (void)data;
+    if (s->proc[h].alive && !s->proc[h].frozen)
+        agent_start_of(&s->host[h].a, sim_local_ms(s, h), &may);
+    if (may.state == START_FREE)
+        server_start(s, h, sim_chance(s, 600));
+    else
+        sim_in(s, 100 * MS, gate_on_look, h, 0, 0, NULL);
+}
+
+void server_restart(struct sim *s, int h, bool by_hand)
+{
+    if ((s->c.kind == KIND_CRASH || s->c.kind == KIND_FULL) && !by_hand)
+        sim_in(s, 0, gate_on_look, h, 0, 0, NULL);
+    else
+        server_start(s, h, sim_chance(s, 600));
 }
 
 /* An operator copies the writer's data. */
@@ -181,7 +210,7 @@ void server_ask(struct sim *s, int h)
 {
     struct input *in;
 
-    if (!s->proc[h].alive || s->proc[h].frozen || !server_answers(s, h))
+    if (!s->proc[h].alive || s->proc[h].frozen || !server_works(s, h))
         return;
     in = input_new(IN_FACTS);
     in->facts = malloc(sizeof *in->facts);
@@ -197,7 +226,7 @@ static void facts_on_loop(struct sim *s, int h, int b, uint64_t n, void *data)
     (void)n;
     (void)data;
     sim_in(s, s->c.facts_ms * MS + sim_between(s, 0, 5 * MS), facts_on_loop, h, 0, 0, NULL);
-    if (!s->proc[h].alive || s->proc[h].frozen || !server_answers(s, h))
+    if (!s->proc[h].alive || s->proc[h].frozen || !server_works(s, h))
         return;
     if (sim_chance(s, 850)) { /* answered at once */
         struct input in = {.kind = IN_FACTS, .n = s->host[h].job.ended};
@@ -215,7 +244,7 @@ void server_receive(struct sim *s, int h)
 {
     struct server *v = &s->host[h].server;
 
-    if (!server_connected(s, h))
+    if (!server_connected(s, h) || disk_full(s, h))
         return;
     for (int i = 0; i < HOSTS; i++)
         if (s->host[v->source].server.have[i] > v->relay[i])
@@ -227,6 +256,10 @@ void server_apply(struct sim *s, int h)
     struct server *v = &s->host[h].server;
     bool news = false;
 
+    if (disk_full(s, h)) {
+        v->waits = v->waits || memcmp(v->have, v->relay, sizeof v->have) != 0;
+        return;
+    }
     for (int i = 0; i < HOSTS; i++)
         if (v->relay[i] > v->have[i]) {
             v->have[i] = v->relay[i];

@@ -6,14 +6,16 @@
  * shells' duties (persist first, send orders late, time before messages after a
  * freeze) are done as the real shells do them.
  *
- *   sim.c  clocks, luck, story, a run   queue.c  what happens when, processes
- * net.c  links, cuts agents.c  shell of agents           kernel.c  gates,
- * machines               server.c  mysqld jobs.c  the agent's jobs on it
- * monitors.c  shell of monitors           checks.c  checks draw.c  a seed's
- * configuration      plans.c  what goes wrong when           faults.c  it
- * happens operator.c  the operator            judge.c  the promises client.c
- * writes text.c  scenario files              shrink.c  the shortest that fails
- * main.c  runs */
+ *   sim.c       clocks, luck, story, a run   queue.c     what happens when, processes
+ *   net.c       links, cuts                  kernel.c    gates, machines
+ *   agents.c    shell of agents              monitors.c  shell of monitors
+ *   server.c    mysqld                       disks.c     and when its disk is full
+ *   jobs.c      the agent's jobs on it       checks.c    checks
+ *   draw.c      a seed's configuration       plans.c     what goes wrong when
+ *   faults.c    it happens                   operator.c  the operator
+ *   judge.c     the promises                 client.c    writes
+ *   text.c      scenario files               shrink.c    the shortest that fails
+ *   main.c      runs */
 #pragma once
 
 #include "base/check.h"
@@ -49,6 +51,8 @@ enum kind {
     KIND_STORM,   /* within seconds: delays, cuts, freezes of about a lease */
     KIND_CRASH,   /* writers' servers die, their machines live: what only their
                      binary logs hold is on the next writer when it opens */
+    KIND_FULL,    /* disks of servers are full for a while, the writer's among them: the role
+                       leaves it for one with room, or stays */
     KIND_N
 };
 
@@ -85,6 +89,7 @@ enum fault_kind {
     F_NETWORK, /* the monitor is told that its own network is down */
     F_SECOND_MONITOR,
     F_TAKE_OVER, /* a second monitor, --take-over; arg: it stays */
+    F_FULL,      /* the disk of a's server; a -1: of the writer's */
     F_KIND_N
 };
 struct fault {
@@ -185,6 +190,9 @@ struct server {
     int64_t late_writable; /* a read_only=0 nobody waits for any more comes into
                               force then; 0 */
     bool unreadable;       /* its binary log, once it is dead */
+    int64_t full_until;    /* its disk */
+    bool waits;            /* for room on it, and so does who asks about GTIDs */
+    bool commit_waits;     /* a client's among that */
     bool told;             /* facts.gtid is of what it has */
     struct agent_facts facts;
 };
@@ -219,6 +227,7 @@ struct mon {
     int64_t disk_last;
     unsigned helds;
     bool take_over, network_down;
+    int holder; /* of the writer's role, when it was last judged */
     int64_t took_over_at;
 };
 
@@ -240,6 +249,9 @@ struct node {
     struct server server;
     struct job job;
     int64_t jobs_bad_until, gate_bad_until, stall_until;
+    bool disk_full;     /* as its agent knows */
+    bool disk_filled;   /* as an agent there last saw */
+    int64_t disk_since; /* true time when it began to see that, the last time */
 };
 
 struct sim_options {
@@ -326,6 +338,8 @@ void packet_free(struct packet *p);
 
 /* server.c */
 void server_start(struct sim *s, int h, bool read_only);
+/* Once the agent's start gate is open; by_hand: without asking it. */
+void server_restart(struct sim *s, int h, bool by_hand);
 void server_kill(struct sim *s, int h);
 void server_read_tail(struct sim *s, int h, int64_t died); /* of the dead one */
 void server_set_aside(struct sim *s, int h, uint64_t round);
@@ -334,12 +348,19 @@ void server_ask(struct sim *s, int h); /* facts, now */
 const struct agent_facts *server_facts(struct sim *s, int h);
 int64_t server_lag_ms(const struct sim *s, int h);
 bool server_answers(const struct sim *s, int h);
+bool server_works(const struct sim *s, int h);     /* and nothing waits for room */
 bool server_connected(const struct sim *s, int h); /* to its source */
 void server_receive(struct sim *s, int h);
 void server_apply(struct sim *s, int h);
 void server_look(struct sim *s, int h); /* at its source, soon */
 void server_news(struct sim *s, int h); /* it has more than before, or answers again */
 void server_rebuild(struct sim *s, int h, int from);
+
+/* disks.c */
+bool disk_full(const struct sim *s, int h);
+void disk_look(struct sim *s, int h); /* its agent does, soon */
+void disk_fills(struct sim *s, struct fault *f);
+void disk_empties(struct sim *s, int h);
 
 /* jobs.c */
 void job_begin(struct sim *s, int h, const struct agent_action *act);
@@ -369,8 +390,8 @@ void monitor_handle(struct sim *s, int m, const struct input *in);
 int monitor_reigning(const struct sim *s); /* -1 none */
 
 /* checks.c */
-int64_t check_period_ms(const struct sim *s, enum check c);
-int64_t check_trap_ms(const struct sim *s, enum check c);
+int64_t check_period_ms(const struct scenario *of, enum check c);
+int64_t check_trap_ms(const struct scenario *of, enum check c);
 void checks_start(struct sim *s, int m);
 
 /* draw.c, plans.c */
@@ -391,10 +412,13 @@ void operator_says(struct sim *s, const struct engine_command *c);
 void judge_host(struct sim *s, int h); /* after its agent or kernel changed */
 void judge_start(struct sim *s);
 void judge_moved(struct sim *s, int m, const struct action *act);
+void judge_event(struct sim *s, int m, const struct action *act);
+void judge_given(struct sim *s, int m);           /* the writer's role has another holder */
 int judge_reached(const struct sim *s, int slot); /* who is reached there; -1 nobody */
 bool judge_whole(struct sim *s, char *why, size_t size);
 void client_start(struct sim *s);
 void client_write(struct sim *s); /* one that comes right now */
+void client_commit(struct sim *s, int h, bool acked);
 
 /* text.c */
 void scenario_write(const struct scenario *c, FILE *to);

@@ -44,9 +44,10 @@ static const char *const fault_words[F_KIND_N] = {
     [F_NETWORK] = "network-down",
     [F_SECOND_MONITOR] = "second-monitor",
     [F_TAKE_OVER] = "take-over",
+    [F_FULL] = "full-disk",
 };
-static const char *const kind_words[KIND_N] = {"mixed",   "monitor", "agent", "planned",
-                                               "partner", "dead",    "storm", "crash"};
+static const char *const kind_words[KIND_N] = {"mixed", "monitor", "agent", "planned", "partner",
+                                               "dead",  "storm",   "crash", "full"};
 static const char *const gate_words[] = {"nft", "lifetime"};
 static const char *const loss_words[] = {"promise", "keep", "fence"};
 
@@ -155,6 +156,7 @@ static bool fault_fits(const struct fault *f)
         return f->a >= 0;
     case F_REBOOT:
     case F_KILL_MYSQLD:
+    case F_FULL:
         return f->a < HOSTS;
     case F_LOST:
         return host && f->b >= 0 && f->b < HOSTS;

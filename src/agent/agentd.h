@@ -156,13 +156,14 @@ struct agentd_serve {
     int host, fd;
     bool busy; /* a thread is at work */
     int64_t size, used_ms;
-    char path[512], reach[GTID_LEN];
+    char reach[GTID_LEN];
 };
 
 /* What is fetched from another host's. */
 struct source;
 struct agentd_fetch {
     bool on, writing;
+    bool in_memory; /* state_dir had no room for it: it is in run_dir */
     int host, fd;
     uint64_t id, server_id;
     int64_t offset, size, until_ms, asked_ms; /* asked_ms: 0 not asked for this piece */
@@ -173,12 +174,14 @@ struct agentd_fetch {
     unsigned char piece[CHUNK_BYTES];
 };
 
-/* Room for the server's binary log. */
+/* Room for the server's binary log, or in state_dir. */
 struct agentd_disk {
+    struct agentd *d;
     uv_fs_t req;
     bool asked;
     int64_t next_ms;
     bool full;                           /* as far as is known */
+    const char *so;                      /* what that means, and what to do */
     char dir[512], problem[PROBLEM_LEN]; /* problem: "" unless it is full */
 };
 
@@ -195,6 +198,7 @@ struct agentd_keep {
     struct agent_durable durable;
     struct agent_record last;
     uint64_t seq;              /* of the append that counts */
+    char problem[PROBLEM_LEN]; /* why the journal can't be written; "" it can */
     char start_path[PATH_MAX]; /* what the start gate reads */
     enum start_state start_said;
     bool append_again, record_again;
@@ -236,7 +240,7 @@ struct agentd {
     struct agentd_tail tail;
     struct agentd_serve serve;
     struct agentd_quarantine quarantine;
-    struct agentd_disk disk;
+    struct agentd_disk disk, state_disk;
     struct agentd_fetch fetch;
 
     struct msg in, out; /* too big for the stack */

@@ -180,16 +180,31 @@ static int aside_sync(const char *path, int flags, struct err *e)
 
 /* ---- all of it ---- */
 
-uint64_t aside_room(const char *dir, uint64_t most)
+static uint64_t aside_free(const char *dir)
 {
     struct statvfs fs;
-    uint64_t room;
 
-    if (statvfs(dir, &fs) < 0)
-        return most;
-    room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    return statvfs(dir, &fs) < 0 ? UINT64_MAX : (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+uint64_t aside_room(const char *dir, uint64_t most)
+{
+    uint64_t room = aside_free(dir);
+
     room = room > SPARE ? room - SPARE : 0;
     return room < most ? room : most;
+}
+
+uint64_t aside_memory(const char *dir, uint64_t most)
+{
+    uint64_t room = aside_free(dir) / 2;
+
+    return room < most ? room : most;
+}
+
+bool aside_no_room(int code)
+{
+    return code == -EFBIG || code == -ENOSPC || code == -EDQUOT || code == -EROFS || code == -EIO;
 }
 
 static int aside_slice(const struct aside_ask *ask, const char *dir, const char *part,

@@ -31,6 +31,10 @@ int aside_keep(const struct aside_ask *ask, char path[ASIDE_PATH_MAX], bool *fou
                struct err *e) MUST_CHECK;
 /* Bytes that a file in that folder may have, `most` at most: 64 MiB of the disk stay free. */
 uint64_t aside_room(const char *dir, uint64_t most);
+/* The same of a folder in memory: half of what is free stays so. */
+uint64_t aside_memory(const char *dir, uint64_t most);
+/* No file can be written there (an error of the disk, not of what is read): somewhere else then? */
+bool aside_no_room(int code);
 /* What a server has that has everything of `own` but the set: a text for binlog_slice. */
 int aside_have(bool mysql_flavour, const char *own, const char *set, char *to, size_t size,
                struct err *e) MUST_CHECK;

@@ -2,9 +2,12 @@
  * Fetches from another host's agent what its dead server's binary log holds and this host lacks,
  * and serves it to this host's own server as a replication source on 127.0.0.1 (mysql/source.h).
  *
- *   asked piece by piece, written to a file -> served -> the job JOB_SALVAGE runs -> all is gone */
+ *   asked piece by piece, written to a file -> served -> the job JOB_SALVAGE runs -> all is gone
+ *
+ * The file is in state_dir; where that has no room it begins anew in memory (run_dir). */
 #include "agent/agentd.h"
 
+#include "agent/aside.h"
 #include "agent/base64.h"
 #include "mysql/source.h"
 
@@ -20,10 +23,21 @@
 enum { FETCH_AGAIN_MS = 1000 };
 #define FETCH_BYTES_MAX (1ll << 30)
 
-static void fetch_path(const struct agentd *d, char *to, size_t size)
+static void fetch_path(const struct agentd *d, bool in_memory, char *to, size_t size)
 {
-    (void)snprintf(to, size, "%.300s/%s.%s.fetched", d->state_dir, d->conf->cluster,
-                   d->conf->hosts[d->self].name);
+    (void)snprintf(to, size, "%.300s/%s.%s.fetched", in_memory ? d->run_dir : d->state_dir,
+                   d->conf->cluster, d->conf->hosts[d->self].name);
+}
+
+/* Of either place. */
+static void fetch_unlink(const struct agentd *d)
+{
+    char path[512];
+
+    for (int in_memory = 0; in_memory < 2; in_memory++) {
+        fetch_path(d, in_memory, path, sizeof path);
+        (void)unlink(path);
+    }
 }
 
 static void fetch_on_source_closed(void *owner)
@@ -36,7 +50,6 @@ static void fetch_on_source_closed(void *owner)
 void agentd_fetch_end(struct agentd *d)
 {
     struct agentd_fetch *f = &d->fetch;
-    char path[512];
 
     if (f->source) {
         closer_add(&d->closer);
@@ -49,8 +62,7 @@ void agentd_fetch_end(struct agentd *d)
     }
     if (f->fd > 0)
         close(f->fd);
-    fetch_path(d, path, sizeof path);
-    (void)unlink(path);
+    fetch_unlink(d);
     explicit_bzero(f->password, sizeof f->password);
     memset(f, 0, sizeof *f);
 }
@@ -92,10 +104,33 @@ static uint64_t fetch_number(void)
     return n;
 }
 
+/* The file, empty. */
+static void fetch_begin(struct agentd *d)
+{
+    struct agentd_fetch *f = &d->fetch;
+    char path[512], why[WHY_LEN];
+
+    fetch_unlink(d);
+    fetch_path(d, f->in_memory, path, sizeof path);
+    f->offset = 0;
+    f->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (f->fd >= 0) {
+        fetch_ask(d);
+        return;
+    }
+    f->fd = 0;
+    if (!f->in_memory && aside_no_room(-errno)) {
+        f->in_memory = true;
+        fetch_begin(d);
+        return;
+    }
+    (void)snprintf(why, sizeof why, "create %.180s: %s", path, strerror(errno));
+    fetch_failed(d, why);
+}
+
 void agentd_fetch(struct agentd *d, int host, int64_t limit_ms)
 {
     struct agentd_fetch *f = &d->fetch;
-    char path[512];
 
     CHECK(!f->on);
     if (f->writing) {
@@ -107,18 +142,7 @@ void agentd_fetch(struct agentd *d, int host, int64_t limit_ms)
     f->host = host;
     f->id = fetch_number();
     f->until_ms = clock_boot_ms() + limit_ms;
-    fetch_path(d, path, sizeof path);
-    (void)unlink(path);
-    f->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (f->fd < 0) {
-        char why[WHY_LEN];
-
-        (void)snprintf(why, sizeof why, "create %.180s: %s", path, strerror(errno));
-        f->fd = 0;
-        fetch_failed(d, why);
-        return;
-    }
-    fetch_ask(d);
+    fetch_begin(d);
 }
 
 /* ---- served to our own server ---- */
@@ -149,7 +173,7 @@ static void fetch_serve(struct agentd *d)
                               .on_news = fetch_on_news,
                               .owner = d};
 
-    fetch_path(d, path, sizeof path);
+    fetch_path(d, f->in_memory, path, sizeof path);
     (void)snprintf(f->password, sizeof f->password, "%016" PRIx64 "%016" PRIx64, fetch_number(),
                    fetch_number());
     if (source_start(&d->loop, &p, &f->source, &e) < 0) {
@@ -173,6 +197,14 @@ static void fetch_written(uv_fs_t *w)
     f->writing = false;
     if (!f->on || d->stopping) {
         agentd_fetch_end(d);
+        return;
+    }
+    if (n != f->piece_len && !f->in_memory && (n >= 0 || aside_no_room((int)n))) {
+        log_warn(&d->log, "%s has no room for it: it is fetched anew to %s", d->state_dir,
+                 d->run_dir);
+        close(f->fd);
+        f->in_memory = true;
+        fetch_begin(d);
         return;
     }
     if (n != f->piece_len) {
@@ -210,6 +242,11 @@ void agentd_fetch_chunk(struct agentd *d, int host, const struct msg_chunk *c)
     if (f->piece_len <= 0 || c->size > FETCH_BYTES_MAX || f->offset + f->piece_len > c->size ||
         (f->offset && c->size != f->size)) {
         fetch_failed(d, "it sends what it should not");
+        return;
+    }
+    if (f->in_memory && !f->offset &&
+        (uint64_t)c->size > aside_memory(d->run_dir, FETCH_BYTES_MAX)) {
+        fetch_failed(d, "neither state_dir nor memory has room for it");
         return;
     }
     f->size = c->size;

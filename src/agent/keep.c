@@ -134,13 +134,17 @@ static void keep_on_appended(void *owner, uint64_t seq, int err)
     if (seq != d->keep.seq || d->stopping)
         return; /* a newer one is under way */
     if (err == 0) {
+        d->keep.problem[0] = '\0';
         agentd_feed(d, &ev);
         return;
     }
     d->keep.append_again = true; /* with the next tick */
+    (void)snprintf(d->keep.problem, sizeof d->keep.problem,
+                   "the journal in %.200s cannot be written, so no new monitor is obeyed: %s; make "
+                   "room there or mend the disk",
+                   d->state_dir, strerror(-err));
     if (log_allowed(&d->keep.limit, clock_boot_ms(), &held))
-        log_error(&d->log, "the journal cannot be written, so no new monitor is obeyed: %s",
-                  strerror(-err));
+        log_error(&d->log, "%s", d->keep.problem);
 }
 
 void agentd_persist(struct agentd *d)

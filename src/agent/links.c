@@ -100,14 +100,15 @@ static void link_refuse(struct agentd_link *l, const char *why)
 static void link_report(struct agentd *d, struct agentd_link *l)
 {
     struct msg_report *r = &d->out.report;
+    const char *const less[] = {d->keep.problem, d->server.problem, d->state_disk.problem};
 
     d->out.kind = MSG_REPORT;
     agent_report_of(&d->agent, clock_boot_ms(), r);
     r->disk_full = d->disk.full;
     if (d->disk.full) /* what else is wrong comes from it */
         (void)snprintf(r->problem, sizeof r->problem, "%s", d->disk.problem);
-    if (!r->problem[0])
-        (void)snprintf(r->problem, sizeof r->problem, "%s", d->server.problem);
+    for (unsigned i = 0; i < ARRAY_LEN(less) && !r->problem[0]; i++)
+        (void)snprintf(r->problem, sizeof r->problem, "%s", less[i]);
     agentd_send(d, l->peer, &d->out);
 }
 

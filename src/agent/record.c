@@ -100,8 +100,10 @@ static int record_prepare(struct record *r, const char *dir, struct err *e)
     /* All the room now, so that a full tmpfs can't refuse a release later. */
     err = posix_fallocate(r->fd, 0, 2 * sizeof(struct record_slot));
     if (err)
-        return err_set(e, -err, "reserve %zu bytes: %s", 2 * sizeof(struct record_slot),
-                       strerror(err));
+        return err_set(e, -err,
+                       "reserve %zu bytes: %s; make room there: an agent that can't keep "
+                       "what it holds must not hold anything",
+                       2 * sizeof(struct record_slot), strerror(err));
     newest = record_newest(r->fd, &both, &blank);
     r->seq = newest ? newest->seq : 0;
     free(both);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Hands over what the binary log of the dead server of this host holds and another host lacks: a
- * file with just that is made in a thread and sent piece by piece as it is asked for. One host at a
- * time; the file goes when nobody asks for it any more.
+ * file with just that is made in a thread and sent piece by piece as it is asked for. It is in
+ * state_dir, or in memory (run_dir) where that has no room: a server's disk may have been full when
+ * it died. One host at a time; the file goes when nobody asks for it any more.
  *
  *   NOT -> MAKING -> READY -> NOT */
 #include "agent/agentd.h"
@@ -28,7 +29,8 @@ struct serve_work {
     int link, fd, rc;
     int64_t offset;
     struct tail_place place;
-    char path[512], dir[512], have[GTID_LEN];
+    bool in_memory;
+    char have[GTID_LEN];
     struct binlog_slice slice;
     struct err e;
     ssize_t n;
@@ -46,48 +48,66 @@ static void serve_answer(struct agentd *d, int link, uint64_t id, const char *wh
     agentd_links_send(d, link);
 }
 
-static void serve_clear(struct agentd *d)
+static void serve_path(const struct agentd *d, bool in_memory, char *to, size_t size)
 {
-    struct agentd_serve *s = &d->serve;
-
-    if (s->fd > 0)
-        close(s->fd);
-    if (s->path[0])
-        (void)unlink(s->path);
-    memset(s, 0, sizeof *s);
-}
-
-static void serve_path(const struct agentd *d, char *to, size_t size)
-{
-    (void)snprintf(to, size, "%.300s/%s.%s.tail", d->state_dir, d->conf->cluster,
-                   d->conf->hosts[d->self].name);
+    (void)snprintf(to, size, "%.300s/%s.%s.tail", in_memory ? d->run_dir : d->state_dir,
+                   d->conf->cluster, d->conf->hosts[d->self].name);
 }
 
 void agentd_serve_start(struct agentd *d)
 {
     char path[512];
 
-    serve_path(d, path, sizeof path);
-    (void)unlink(path);
+    for (int in_memory = 0; in_memory < 2; in_memory++) {
+        serve_path(d, in_memory, path, sizeof path);
+        (void)unlink(path);
+    }
+}
+
+static void serve_clear(struct agentd *d)
+{
+    struct agentd_serve *s = &d->serve;
+
+    if (s->fd > 0)
+        close(s->fd);
+    agentd_serve_start(d);
+    memset(s, 0, sizeof *s);
 }
 
 /* ---- making ---- */
 
+static int serve_slice(struct serve_work *m, const char *have)
+{
+    enum gtid_flavour how = m->place.mysql_flavour ? GTID_MYSQL : GTID_MARIADB_POS;
+    const struct agentd *d = m->d;
+    char path[512];
+
+    serve_path(d, m->in_memory, path, sizeof path);
+    if (binlog_slice(m->place.index, how, have, path,
+                     m->in_memory ? aside_memory(d->run_dir, SERVE_BYTES_MAX)
+                                  : aside_room(d->state_dir, SERVE_BYTES_MAX),
+                     &m->slice, &m->e) < 0)
+        return m->e.code;
+    m->fd = open(path, O_RDONLY | O_CLOEXEC);
+    return m->fd < 0 ? err_set(&m->e, -errno, "open %s: %s", path, strerror(errno)) : 0;
+}
+
 static void serve_make_work(uv_work_t *w)
 {
     struct serve_work *m = w->data;
-    enum gtid_flavour how = m->place.mysql_flavour ? GTID_MYSQL : GTID_MARIADB_POS;
     char have[GTID_LEN];
 
     m->rc = agentd_gtid_reach(!m->place.mysql_flavour, m->have, "", have, sizeof have, &m->e);
-    if (m->rc == 0)
-        m->rc = binlog_slice(m->place.index, how, have, m->path,
-                             aside_room(m->dir, SERVE_BYTES_MAX), &m->slice, &m->e);
     if (m->rc < 0)
         return;
-    m->fd = open(m->path, O_RDONLY | O_CLOEXEC);
-    if (m->fd < 0)
-        m->rc = err_set(&m->e, -errno, "open %s: %s", m->path, strerror(errno));
+    m->rc = serve_slice(m, have);
+    if (!aside_no_room(m->rc))
+        return;
+    m->in_memory = true;
+    m->rc = serve_slice(m, have);
+    if (aside_no_room(m->rc))
+        (void)err_wrap(&m->e, "neither %.150s nor %.100s has room for it", m->d->state_dir,
+                       m->d->run_dir);
 }
 
 static void serve_read(struct agentd *d, int link, int64_t offset);
@@ -115,8 +135,9 @@ static void serve_made(uv_work_t *w, int status)
         s->size = (int64_t)m->slice.bytes;
         memcpy(s->reach, m->slice.reach, strlen(m->slice.reach) + 1);
         log_note(&d->log,
-                 "hands over %llu transactions of the dead server's binary log, %lld bytes",
-                 (unsigned long long)m->slice.transactions, (long long)s->size);
+                 "hands over %llu transactions of the dead server's binary log, %lld bytes%s",
+                 (unsigned long long)m->slice.transactions, (long long)s->size,
+                 m->in_memory ? ", from memory: state_dir has no room" : "");
         serve_read(d, m->link, 0);
     }
     free(m);
@@ -132,14 +153,11 @@ static void serve_make(struct agentd *d, int host, int link, const struct msg_sl
     s->host = host;
     s->id = q->id;
     s->busy = true;
-    serve_path(d, s->path, sizeof s->path);
     m->d = d;
     m->id = q->id;
     m->link = link;
     m->place = d->tail.place;
     m->work.data = m;
-    memcpy(m->path, s->path, sizeof m->path);
-    (void)snprintf(m->dir, sizeof m->dir, "%s", d->state_dir);
     memcpy(m->have, q->have, sizeof m->have);
     closer_add(&d->closer);
     CHECK(uv_queue_work(&d->loop, &m->work, serve_make_work, serve_made) == 0);

@@ -43,6 +43,7 @@ int start_say(const char *path, const char *boot_id, uint64_t start_id, int64_t 
     w.until_ms = s->until_ms;
     snprintf(w.why, sizeof w.why, "%s", s->why ? s->why : "");
     w.crc = start_crc(&w);
+    errno = 0;
     failed = pwrite(fd, &w, sizeof w, 0) == (ssize_t)sizeof w ? 0 : errno ? errno : EIO;
     close(fd);
     return failed ? err_set(e, -failed, "write %s: %s", path, strerror(failed)) : 0;

@@ -140,7 +140,8 @@ static void explain_agent(const struct engine *e, struct page *to, int h)
     if (!x->linked)
         line(to, "  its agent is not connected");
     else if (!host_live(e, h))
-        line(to, "  its agent is connected, but has not been heard under epoch %" PRIu64, e->epoch);
+        line(to, "  its agent is connected, but has not been heard under epoch %" PRIu64 "%s%s",
+             e->epoch, x->report.problem[0] ? ": " : "", x->report.problem);
     else
         line(to, "  its agent was heard %s ago%s%s", ago, x->report.problem[0] ? ": " : "",
              x->report.problem);

@@ -151,6 +151,7 @@ void cluster_feed(struct cluster *c, struct engine_event *ev)
 static void cluster_on_tick(uv_timer_t *t)
 {
     agents_tick(t->data);
+    state_tick(t->data);
 }
 
 static int cluster_order(void *owner, const struct engine_command *command, struct err *why)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_MS = 200, VERSION = 1 };
+enum { RETRY_MS = 200, HUNG_MS = 2000, VERSION = 1 };
 
 static json_t *state_set(hostset set, const struct names *names)
 {
@@ -198,16 +198,18 @@ static void state_on_done(void *owner, uint64_t seq, int err)
     if (err) {
         if (seq != c->seq)
             return; /* a newer one is on its way */
+        snprintf(c->status.trouble, sizeof c->status.trouble,
+                 "the journal in %.100s cannot be written (%s): nothing new is ordered or granted "
+                 "until it can; make room there or mend the disk",
+                 c->journal_dir, strerror(-err));
         if (log_allowed(&c->journal_limit, clock_boot_ms(), &held))
-            log_error(&c->log,
-                      "journal: %s: no order goes out until it can be written; make room or mend "
-                      "the disk",
-                      strerror(-err));
+            log_error(&c->log, "%s", c->status.trouble);
         if (!c->stopping)
             timer_in(&c->journal_retry, RETRY_MS, state_on_retry);
         return;
     }
     c->journal_limit = (struct log_limit){0};
+    c->status.trouble[0] = '\0';
     /* Every one counts: where the disk is slower than the engine, the newest is never done. */
     if (c->appended[seq % APPENDED_MAX].seq == seq)
         c->journalled = c->appended[seq % APPENDED_MAX].after;
@@ -229,6 +231,17 @@ static void state_append(struct cluster *c)
     free(text);
 }
 
+void state_tick(struct cluster *c)
+{
+    int64_t since = journal_waiting_since(c->journal);
+
+    if (since != CLOCK_NEVER && clock_boot_ms() - since >= HUNG_MS)
+        snprintf(c->status.trouble, sizeof c->status.trouble,
+                 "the disk with the journal in %.100s has not answered for %" PRId64
+                 " s: nothing new is ordered or granted until it does",
+                 c->journal_dir, (clock_boot_ms() - since) / 1000);
+}
+
 void state_persist(struct cluster *c, uint64_t number)
 {
     c->seq_after = number;
@@ -239,6 +252,8 @@ int state_open(struct cluster *c, const char *state_dir, struct err *e)
 {
     char path[4096];
 
+    snprintf(c->journal_dir, sizeof c->journal_dir, "%s",
+             state_dir ? state_dir : c->conf->state_dir);
     snprintf(path, sizeof path, "%s/%s.%s.monitor.journal",
              state_dir ? state_dir : c->conf->state_dir, c->conf->cluster,
              c->conf->monitors[c->self].name);

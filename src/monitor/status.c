@@ -217,11 +217,14 @@ static void why_host(const struct engine *e, int i, struct saying *s)
         say(s, "%s: %s", e->conf.names.host[i], what.at + 2);
 }
 
-unsigned status_why(const struct engine *e, void (*to_whom)(void *, const char *), void *to)
+unsigned status_why(const struct engine *e, const struct status_conf *conf,
+                    void (*to_whom)(void *, const char *), void *to)
 {
     struct saying s = {.say = to_whom, .to = to};
 
     why_no_writer(e, &s);
+    if (conf->trouble[0])
+        say(&s, "monitor %s: %s", e->conf.monitor, conf->trouble);
     for (unsigned i = 0; i < e->conf.names.hosts; i++)
         why_full(e, (int)i, &s);
     why_mode(e, &s);
@@ -233,11 +236,11 @@ unsigned status_why(const struct engine *e, void (*to_whom)(void *, const char *
     return s.n;
 }
 
-enum health status_health(const struct engine *e)
+enum health status_health(const struct engine *e, const struct status_conf *s)
 {
     if (status_writer(e) < 0)
         return HEALTH_NO_WRITER;
-    return status_why(e, NULL, NULL) ? HEALTH_DEGRADED : HEALTH_OK;
+    return status_why(e, s, NULL, NULL) ? HEALTH_DEGRADED : HEALTH_OK;
 }
 
 const char *status_time(char to[RFC3339_LEN], int64_t wall_ms)

@@ -10,9 +10,11 @@
 
 struct conf;
 
-/* What people want to see and the engine doesn't need: addresses. */
+/* What people want to see and the engine doesn't need: addresses, what is wrong with the monitor
+ * itself. */
 struct status_conf {
     char cluster[NAME_LEN];
+    char trouble[WHY_LEN]; /* a sentence; "" none */
     char address[HOSTS_MAX][ADDR_LEN];
     unsigned port[HOSTS_MAX]; /* of mysqld */
     struct {
@@ -49,7 +51,7 @@ void status_event(struct buf *b, const struct engine *e, const struct ring_event
 
 enum health { HEALTH_OK, HEALTH_DEGRADED, HEALTH_NO_WRITER };
 extern const char *const health_names[3]; /* "ok", "degraded", "no_writer" */
-enum health status_health(const struct engine *e);
+enum health status_health(const struct engine *e, const struct status_conf *s);
 
 enum { RFC3339_LEN = 32 };
 /* "2026-03-01T12:00:00.250Z" */

@@ -15,7 +15,8 @@ int status_writer(const struct engine *e);
 bool status_held(const struct engine *e, int slot);
 
 /* Every reason why not all is well, most important first; returns how many. */
-unsigned status_why(const struct engine *e, void (*say)(void *to, const char *sentence), void *to);
+unsigned status_why(const struct engine *e, const struct status_conf *s,
+                    void (*say)(void *to, const char *sentence), void *to);
 
 /* "10.77.0.100" of "10.77.0.100/24". */
 const char *status_ip(char to[ADDR_LEN], const char *with_prefix);

@@ -281,7 +281,7 @@ char *status_json(const struct engine *e, const struct status_conf *s)
     json_t *o = json_object(), *hosts = json_array();
     struct why why = {&b, json_array()};
 
-    status_why(e, add_why, &why);
+    status_why(e, s, add_why, &why);
     for (unsigned i = 0; i < e->conf.names.hosts; i++)
         add(&b, hosts, one_host(&b, (int)i));
     put(&b, o, "schema", json_integer(1));
@@ -292,7 +292,7 @@ char *status_json(const struct engine *e, const struct status_conf *s)
     put(&b, o, "reigning", json_boolean(e->reign == REIGN_YES));
     put(&b, o, "passive_why", text(engine_why_passive(e)));
     put(&b, o, "epoch", json_integer((json_int_t)e->epoch));
-    put(&b, o, "health", json_string(health_names[status_health(e)]));
+    put(&b, o, "health", json_string(health_names[status_health(e, s)]));
     put(&b, o, "why", why.array);
     put(&b, o, "writer", host_name(&b, status_writer(e)));
     put(&b, o, "active_master_role", active_role(e));

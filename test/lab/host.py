@@ -44,18 +44,20 @@ class Host:
         """A fresh copy of the template, in a tmpfs of this host."""
         self.flavour.copy_template(self.ns.root(self.data))
 
-    def fill_disk(self):
-        """No room is left where the server writes; until free_disk()."""
-        used = int(self.ns.run(['df', '-k', '--output=used', self.data])[1].split()[-1])
-        self.ns.run(['mount', '-o', f'remount,size={used + 256}k', self.data])
-        self.ns.run(['sh', '-c', f'cat /dev/zero > {self.data}/filler; true'])
-        self.lab.mark(f'{self.name}: {self.data} is full')
+    def fill_disk(self, where=None):
+        """No room is left where the server writes, or in another tmpfs; until free_disk()."""
+        where = where or self.data
+        used = int(self.ns.run(['df', '-k', '--output=used', where])[1].split()[-1])
+        self.ns.run(['mount', '-o', f'remount,size={used + 256}k', where])
+        self.ns.run(['sh', '-c', f'cat /dev/zero > {where}/filler; true'])
+        self.lab.mark(f'{self.name}: {where} is full')
         return used
 
-    def free_disk(self, used):
+    def free_disk(self, used, where=None):
         """used: what fill_disk() returned."""
-        self.ns.run(['rm', f'{self.data}/filler'])
-        self.ns.run(['mount', '-o', f'remount,size={used + 102400}k', self.data])
+        where = where or self.data
+        self.ns.run(['rm', f'{where}/filler'])
+        self.ns.run(['mount', '-o', f'remount,size={used + 102400}k', where])
         self.lab.mark(f'{self.name}: there is room again')
 
     def start_mysqld(self, *extra, replicate=True, writable=False, wait=10):

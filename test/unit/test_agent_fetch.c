@@ -221,9 +221,54 @@ static void test_a_full_disk_ends_it(void **state)
     agentd_fetch_chunk(&d, 0, piece(300, 900));
     run_until(&sents, 2);
     agentd_fetch_chunk(&d, 0, piece(600, 900)); /* 200 of it are written */
+    run_until(&sents, 3);                       /* anew, to memory */
+    asked(3, 0);
+    assert_int_equal(names_in(run_dir, ".fetched"), 1);
+    assert_int_equal(names_in(dir, ".fetched"), 0);
+    agentd_fetch_chunk(&d, 0, piece(300, 900));
+    run_until(&sents, 4);
+    agentd_fetch_chunk(&d, 0, piece(600, 900)); /* the same there */
     run_until(&ended, 1);
     disk_of(RLIM_INFINITY);
     failed("the disk is full");
+    assert_int_equal(names_in(run_dir, ".fetched"), 0);
+}
+
+static void test_without_room_it_is_fetched_to_memory(void **state)
+{
+    static unsigned char file[1 << 16], log[1 << 16];
+    size_t size = get("bin.000001", log, sizeof log);
+
+    (void)state;
+    if (!full_state_dir())
+        skip();
+    fetch();
+    agentd_fetch_chunk(&d, 0, piece(300, (int64_t)size));
+    run_until(&sents, 2);
+    asked(2, 0);
+    agentd_fetch_chunk(&d, 0, piece(size, (int64_t)size));
+    run_until(&ended, 1);
+    assert_string_equal(ended_why, "");
+    assert_int_equal(get("run/shop.db2.fetched", file, sizeof file), size);
+    assert_memory_equal(file, log, size);
+    assert_non_null(d.fetch.source);
+    agentd_fetch_end(&d);
+    full_state_dir_ends();
+}
+
+static void test_more_than_memory_has_is_not_fetched_there(void **state)
+{
+    (void)state;
+    if (!full_state_dir())
+        skip();
+    d.run_dir = d.state_dir;
+    fetch();
+    agentd_fetch_chunk(&d, 0, piece(300, 900));
+    run_until(&sents, 2);
+    agentd_fetch_chunk(&d, 0, piece(300, 900));
+    failed("neither state_dir nor memory has room");
+    d.run_dir = run_dir;
+    full_state_dir_ends();
 }
 
 static void test_the_other_gone_in_the_middle(void **state)
@@ -330,6 +375,8 @@ int main(void)
         TEST(test_pieces_and_files_have_limits),
         TEST(test_what_the_other_says_fails_it),
         TEST(test_a_full_disk_ends_it),
+        TEST(test_without_room_it_is_fetched_to_memory),
+        TEST(test_more_than_memory_has_is_not_fetched_there),
         TEST(test_the_other_gone_in_the_middle),
         TEST(test_who_is_not_reached_is_asked_later),
         TEST(test_given_up_while_it_writes),

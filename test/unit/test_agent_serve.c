@@ -162,6 +162,24 @@ static void test_a_full_disk_is_said_and_leaves_nothing(void **state)
     assert_string_equal(answer(1, LINK, 6, 0)->why, "");
 }
 
+static void test_without_room_it_is_handed_over_from_memory(void **state)
+{
+    (void)state;
+    if (!full_state_dir())
+        skip();
+    assert_string_equal(answer(1, LINK, 5, 0)->why, "");
+    assert_string_equal(sent.chunk.reach, ALL_MARIADB);
+    assert_int_equal(names_in(run_dir, ".tail"), 1);
+    assert_string_equal(answer(1, LINK, 5, 1000)->why, "");
+    d.serve.used_ms -= 60 * 1000;
+    agentd_serve_tick(&d);
+    assert_int_equal(names_in(run_dir, ".tail"), 0);
+    disk_of(500); /* and no room there */
+    refused(answer(1, LINK, 6, 0), "has room for it");
+    disk_of(RLIM_INFINITY);
+    full_state_dir_ends();
+}
+
 static void test_what_nobody_fetches_any_more_goes(void **state)
 {
     (void)state;
@@ -344,6 +362,7 @@ int main(void)
         TEST(test_only_of_a_dead_server_whose_log_was_read),
         TEST(test_what_cannot_be_made_is_said_and_leaves_nothing),
         TEST(test_a_full_disk_is_said_and_leaves_nothing),
+        TEST(test_without_room_it_is_handed_over_from_memory),
         TEST(test_what_nobody_fetches_any_more_goes),
         TEST(test_an_agent_that_ends_while_it_works_leaves_nothing),
         TEST(test_the_log_of_a_dead_server_is_read),

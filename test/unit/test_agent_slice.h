@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -23,7 +26,7 @@ enum { LINK = 7, OTHER_LINK = 8, PLENTY_MS = 10000 };
 static struct agentd d;
 static struct conf_host hosts[3] = {{.name = "db1"}, {.name = "db2"}, {.name = "db3"}};
 static struct conf conf = {.cluster = "shop", .hosts = hosts, .n_hosts = 3};
-static char dir[64];
+static char dir[64], run_dir[80]; /* state_dir, and the place in memory */
 static unsigned fds_before;
 
 /* ---- the rest of the agent ---- */
@@ -134,9 +137,22 @@ static void place_log(void)
     put("bin.index", "./bin.000001\n./bin.000002\n./bin.000003\n", 39);
 }
 
+/* Mounts of our own, before there are threads. */
+static void own_mounts(void)
+{
+    static bool done;
+
+    if (done || geteuid() != 0)
+        return;
+    done = true;
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+}
+
 static int setup(void **state)
 {
     (void)state;
+    own_mounts();
     alarm(30); /* what is waited for never came */
     memset(&d, 0, sizeof d);
     sents = ended = tails = 0;
@@ -149,6 +165,9 @@ static int setup(void **state)
     closer_add(&d.closer); /* the agent itself */
     d.conf = &conf;
     d.state_dir = dir;
+    d.run_dir = run_dir;
+    snprintf(run_dir, sizeof run_dir, "%s/run", dir);
+    assert_int_equal(mkdir(run_dir, 0700), 0);
     d.agent.tail.state = TAIL_READY;
     d.tail.place = (struct tail_place){.server_id = 3, .version = "10.11.6-MariaDB-log"};
     snprintf(d.tail.place.index, sizeof d.tail.place.index, "%s/bin.index", dir);
@@ -168,8 +187,8 @@ static int teardown(void **state)
     d.stopping = true;
     while (d.closer.open > 1)
         uv_run(&d.loop, UV_RUN_ONCE);
-    assert_int_equal(names_in(dir, ".tail"), 0);
-    assert_int_equal(names_in(dir, ".fetched"), 0);
+    assert_int_equal(names_in(dir, ".tail") + names_in(run_dir, ".tail"), 0);
+    assert_int_equal(names_in(dir, ".fetched") + names_in(run_dir, ".fetched"), 0);
     assert_int_equal(uv_loop_close(&d.loop), 0);
     assert_int_equal(names_in("/proc/self/fd", ""), fds_before);
     snprintf(command, sizeof command, "rm -rf %s", dir);
@@ -197,6 +216,37 @@ static void disk_of(rlim_t bytes)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
     r.rlim_cur = bytes;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/* A disk of 64 KiB, all of it used, as state_dir, until the end of the test. False: only root may.
+ */
+static bool full_state_dir(void)
+{
+    static char at[80], path[96], block[4096];
+    FILE *f;
+
+    if (geteuid() != 0)
+        return false;
+    snprintf(at, sizeof at, "%s/full", dir);
+    assert_int_equal(mkdir(at, 0700), 0);
+    assert_int_equal(mount("none", at, "tmpfs", 0, "size=64k"), 0);
+    snprintf(path, sizeof path, "%s/filler", at);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    setvbuf(f, NULL, _IONBF, 0);
+    while (fwrite(block, 1, sizeof block, f) == sizeof block)
+        ;
+    fclose(f);
+    d.state_dir = at;
+    return true;
+}
+
+/* Nothing was left on it. */
+static void full_state_dir_ends(void)
+{
+    assert_int_equal(names_in(d.state_dir, ".tail") + names_in(d.state_dir, ".fetched"), 0);
+    assert_int_equal(umount(d.state_dir), 0);
+    d.state_dir = dir;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -218,7 +218,7 @@ static void json_holds(const char *part)
 static void details(void **state)
 {
     (void)state;
-    assert_int_equal(status_health(e), HEALTH_OK);
+    assert_int_equal(status_health(e, &s), HEALTH_OK);
     json_holds("\"health\":\"ok\",\"why\":[]");
     e->host[DB2].lag_ms = 1500;
     json_holds("\"lag_s\":1.5,");
@@ -254,7 +254,7 @@ static void semi_sync_says_what_it_is_worth(void **state)
     json_holds("\"semi_sync\":{\"source\":true,\"active\":true,\"wait_point\":\"AFTER_SYNC\","
                "\"wait_no_replica\":true,\"clients\":1,\"wait_for\":1,\"timeout_ms\":10000,"
                "\"replica\":false,\"replica_active\":false,\"warning\":\"\"}");
-    assert_int_equal(status_health(e), HEALTH_OK);
+    assert_int_equal(status_health(e, &s), HEALTH_OK);
     w->semi_clients = 0;
     json_holds("\"warning\":\"0 replicas are connected that would acknowledge, 1 needed");
     w->bits &= ~(unsigned)TRAIT_SEMI_ACTIVE;
@@ -292,17 +292,26 @@ static void full_disks_are_named(void **state)
     e->host[DB2].report.disk_full = false;
     json_holds("nobody else can take it: the server of db2 is not up");
     e->host[DB1].report.disk_full = false;
-    assert_int_equal(status_health(e), HEALTH_OK);
+    assert_int_equal(status_health(e, &s), HEALTH_OK);
+}
+
+static void a_monitor_in_trouble_says_so(void **state)
+{
+    (void)state;
+    strcpy(s.trouble, "the journal in /x cannot be written (No space left on device)");
+    json_holds(
+        "\"health\":\"degraded\",\"why\":[\"monitor mon1: the journal in /x cannot be written "
+        "(No space left on device)\"]");
 }
 
 static void health(void **state)
 {
     (void)state;
     e->mode = MODE_MANUAL;
-    assert_int_equal(status_health(e), HEALTH_OK);
+    assert_int_equal(status_health(e, &s), HEALTH_OK);
     e->mode = MODE_PASSIVE;
     strcpy(e->passive_why, "two writers found");
-    assert_int_equal(status_health(e), HEALTH_DEGRADED);
+    assert_int_equal(status_health(e, &s), HEALTH_DEGRADED);
     json_holds("\"why\":[\"mode passive: two writers found; nothing is moved until hamm ctl mode "
                "active\"]");
     e->mode = MODE_ACTIVE;
@@ -312,11 +321,11 @@ static void health(void **state)
     e->slot[0].holder = -1; /* not its own decision, but the agents tell it */
     json_holds("\"why\":[\"this monitor does not reign: mon2 reigns\"],\"writer\":\"db1\"");
     json_holds("\"host\":\"db1\",\"held\":true");
-    assert_int_equal(status_health(e), HEALTH_DEGRADED);
+    assert_int_equal(status_health(e, &s), HEALTH_DEGRADED);
     e->reign = REIGN_YES;
     e->slot[0].holder = -1;
     e->slot[0].choice = -1;
-    assert_int_equal(status_health(e), HEALTH_NO_WRITER);
+    assert_int_equal(status_health(e, &s), HEALTH_NO_WRITER);
     json_holds("\"why\":[\"nobody holds writer: db1 is not a candidate\"]");
     e->slot[0].holder = DB2;
     json_holds("\"why\":[\"db2 shall hold writer and is not known to be open for writes\"]");
@@ -407,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(details, setup, teardown),
         cmocka_unit_test_setup_teardown(semi_sync_says_what_it_is_worth, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disks_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_monitor_in_trouble_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(health, setup, teardown),
         cmocka_unit_test_setup_teardown(show, setup, teardown),
         cmocka_unit_test_setup_teardown(checks, setup, teardown),

@@ -67,10 +67,11 @@ static void again_on_time(struct sim *s, int h, int b, uint64_t pid, void *data)
 
 void disk_empties(struct sim *s, int h)
 {
-    struct server *v = &s->host[h].server;
+    const struct server *v;
 
     if (h < 0 || disk_full(s, h))
         return;
+    v = &s->host[h].server;
     disk_look(s, h);
     if (v->up)
         sim_in(s, sim_between(s, 0, s->pace / 4), again_on_time, h, 0, (uint64_t)v->pid, NULL);

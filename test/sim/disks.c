@@ -24,8 +24,10 @@ static void look_on_time(struct sim *s, int h, int b, uint64_t life, void *data)
         sim_in(s, AGAIN_MS * MS, look_on_time, h, 0, life, NULL);
         return;
     }
-    if (full && !x->disk_filled)
-        x->disk_since = s->now;
+    if (!full && x->disk_filled)
+        x->disk_room_at = s->now;
+    else if (full && !x->disk_filled && s->now - x->disk_room_at > (s->c.lease_ms / 6 + 500) * MS)
+        x->disk_since = s->now; /* else perhaps nobody was told of the room between */
     x->disk_full = x->disk_filled = full;
 }
 

@@ -249,9 +249,9 @@ struct node {
     struct server server;
     struct job job;
     int64_t jobs_bad_until, gate_bad_until, stall_until;
-    bool disk_full;     /* as its agent knows */
-    bool disk_filled;   /* as an agent there last saw */
-    int64_t disk_since; /* true time when it began to see that, the last time */
+    bool disk_full;                   /* as its agent knows */
+    bool disk_filled;                 /* as an agent there last saw */
+    int64_t disk_since, disk_room_at; /* true time when it began to see that, and the end of it */
 };
 
 struct sim_options {

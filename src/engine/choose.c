@@ -247,6 +247,14 @@ static bool choose_forcible(enum host_state state)
     return state == REPLICATION_DELAY || state == REPLICATION_FAIL || state == AWAITING_RECOVERY;
 }
 
+/* For so long an answer of the server counts. Under a long lease its agent reports seldom. */
+static int64_t choose_patience(const struct engine *e, int h)
+{
+    int64_t two_reports = host_lease(e, h) / 6;
+
+    return two_reports > FACTS_PATIENCE_MS ? two_reports : FACTS_PATIENCE_MS;
+}
+
 /* Is the host itself fit to hold the slot? `why` gets what it lacks. */
 bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size_t size)
 {
@@ -265,7 +273,7 @@ bool slot_fit(const struct engine *e, int s, int h, bool forced, char *why, size
             x->state == ADMIN_OFFLINE ? "; first: hamm ctl set-online " : "",
             x->state == ADMIN_OFFLINE ? host_name(e, h) : "");
     else if (x->report.mysqld != MYSQLD_UP || !x->facts_at ||
-             e->now - x->facts_at >= FACTS_PATIENCE_MS)
+             e->now - x->facts_at >= choose_patience(e, h))
         SAY(why, size, "the server of %s is not up", host_name(e, h));
     else if (choose_unseen(e, s, h) && !forced)
         SAY(why, size, "the replication of %s has not been seen to work yet", host_name(e, h));

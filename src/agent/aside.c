@@ -2,6 +2,7 @@
 #include "agent/aside.h"
 
 #include "base/check.h"
+#include "base/room.h"
 #include "binlog/binlog.h"
 #include "gtid/gtid.h"
 
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STEM_MAX = 104, TRIES = 100, SPARE = 64 << 20 /* of the disk, stays free */ };
+enum { STEM_MAX = 104, TRIES = 100 };
 
 /* ---- which transactions ---- */
 
@@ -191,7 +192,7 @@ uint64_t aside_room(const char *dir, uint64_t most)
 {
     uint64_t room = aside_free(dir);
 
-    room = room > SPARE ? room - SPARE : 0;
+    room = room > ROOM_SPARE ? room - ROOM_SPARE : 0;
     return room < most ? room : most;
 }
 

@@ -4,6 +4,7 @@
 #include "mysql/db.h"
 #include "preflight/ask.h"
 #include "preflight/check.h"
+#include "preflight/disks.h"
 #include "preflight/local.h"
 
 #include <getopt.h>
@@ -16,12 +17,15 @@ const char preflight_help[] =
     "Asks every server of the cluster, from this machine, for what hamm needs: accounts, plugins,\n"
     "TLS, privileges, settings that would make a failover unsafe. On a database host it also "
     "looks\n"
-    "at the role addresses (interface, netmask, does somebody else answer for them) and at the\n"
-    "kernel. It changes nothing, and ends within half a minute whatever hangs.\n"
+    "at the role addresses (interface, netmask, does somebody else answer for them), at the room "
+    "on\n"
+    "its disks and at the kernel. It changes nothing, and ends within half a minute whatever "
+    "hangs.\n"
     "\n"
     "  -c, --config FILE      the cluster's configuration\n"
     "      --host NAME        which host this is (default: found by this machine's addresses)\n"
-    "      --json             {schema, cluster, results: [{host, check, verdict, why, fix}]}\n"
+    "      --json             {schema, cluster, results: [{host, check, verdict, why, fix}],\n"
+    "                         not_looked_at: [host]: what only a run there can look at\n"
     "\n"
     "Each line: ok, warn or fail, where, what, why, and after -> what mends it: statements to run\n"
     "there, lines for my.cnf, commands. What fails, mend before hamm runs; what warns, know.\n"
@@ -155,6 +159,8 @@ static void preflight_run(struct preflight *p, const bool tried[ACCOUNT_N])
     }
     ask_all(&p->survey, &loop);
     judge_all(&p->survey, &p->sheet);
+    if (p->self != CONF_NONE || p->monitor)
+        disks_look(p->conf, p->self == CONF_NONE ? NULL : &p->survey.host[p->self], &p->sheet);
     if (p->self != CONF_NONE)
         local_look(p->conf, p->self, &loop, &p->sheet);
     survey_free(&p->survey);
@@ -163,11 +169,17 @@ static void preflight_run(struct preflight *p, const bool tried[ACCOUNT_N])
 
 static int preflight_show(const struct preflight *p)
 {
+    const char *elsewhere[CONF_HOSTS_MAX];
+    size_t n = 0;
+
+    for (unsigned h = 0; h < p->conf->n_hosts; h++)
+        if (h != p->self)
+            elsewhere[n++] = p->conf->hosts[h].name;
     if (p->json)
-        sheet_print_json(&p->sheet, p->conf->cluster, stdout);
+        sheet_print_json(&p->sheet, p->conf->cluster, elsewhere, n, stdout);
     else
         sheet_print(&p->sheet, p->conf->cluster, p->conf->n_hosts,
-                    isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), stdout);
+                    isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), elsewhere, n, stdout);
     return sheet_count(&p->sheet, VERDICT_FAIL) ? 1 : 0;
 }
 

@@ -158,7 +158,8 @@ static void sheet_line(const struct sheet *s, size_t at, size_t hosts, const str
     fputc('\n', to);
 }
 
-void sheet_print(const struct sheet *s, const char *cluster, size_t hosts, bool terminal, FILE *to)
+void sheet_print(const struct sheet *s, const char *cluster, size_t hosts, bool terminal,
+                 const char *const *elsewhere, size_t n, FILE *to)
 {
     size_t warn = sheet_count(s, VERDICT_WARN), fail = sheet_count(s, VERDICT_FAIL);
     struct widths w = {0};
@@ -172,13 +173,17 @@ void sheet_print(const struct sheet *s, const char *cluster, size_t hosts, bool 
     fprintf(to, "%s: %zu host%s, %zu ok, %zu warning%s, %zu failure%s\n", cluster, hosts,
             hosts == 1 ? "" : "s", sheet_count(s, VERDICT_OK), warn, warn == 1 ? "" : "s", fail,
             fail == 1 ? "" : "s");
+    for (size_t i = 0; i < n; i++)
+        fprintf(to, "%s%s%s", i ? " " : "not looked at: disks, role addresses and kernel of ",
+                elsewhere[i], i + 1 == n ? "; run it there, too\n" : "");
 }
 
 /* ---- for programs ---- */
 
-void sheet_print_json(const struct sheet *s, const char *cluster, FILE *to)
+void sheet_print_json(const struct sheet *s, const char *cluster, const char *const *elsewhere,
+                      size_t n, FILE *to)
 {
-    json_t *results = json_array(), *all;
+    json_t *results = json_array(), *hosts = json_array(), *all;
 
     for (size_t i = 0; i < s->n; i++) {
         const struct finding *f = &s->at[i];
@@ -187,7 +192,10 @@ void sheet_print_json(const struct sheet *s, const char *cluster, FILE *to)
                               *f->fix ? f->fix : NULL);
         CHECK(o && json_array_append_new(results, o) == 0);
     }
-    all = json_pack("{s:i,s:s,s:o}", "schema", 1, "cluster", cluster, "results", results);
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(hosts, json_string(elsewhere[i]));
+    all = json_pack("{s:i,s:s,s:o,s:o}", "schema", 1, "cluster", cluster, "results", results,
+                    "not_looked_at", hosts);
     CHECK(all && json_dumpf(all, to, JSON_INDENT(1)) == 0);
     fputc('\n', to);
     json_decref(all);

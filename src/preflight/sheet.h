@@ -32,6 +32,9 @@ size_t sheet_count(const struct sheet *s, enum verdict verdict);
 void sheet_free(struct sheet *s); /* repeatable */
 
 /* ok first and what failed last, next to the sum. terminal: colours, and the fix on a line of its
- * own. hosts: how many the cluster has. */
-void sheet_print(const struct sheet *s, const char *cluster, size_t hosts, bool terminal, FILE *to);
-void sheet_print_json(const struct sheet *s, const char *cluster, FILE *to);
+ * own. hosts: how many the cluster has. elsewhere: n hosts of which that was not looked at which
+ * only they can see. */
+void sheet_print(const struct sheet *s, const char *cluster, size_t hosts, bool terminal,
+                 const char *const *elsewhere, size_t n, FILE *to);
+void sheet_print_json(const struct sheet *s, const char *cluster, const char *const *elsewhere,
+                      size_t n, FILE *to);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * What each check says of an answer: answers in, findings out. */
+#include "base/room.h"
 #include "preflight/check.h"
+#include "preflight/disks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -484,6 +486,63 @@ static void questions_fit_the_server(void **state)
     assert_null(question_text(Q_TRY_READ_ONLY, ACCOUNT_MONITOR, true, 101119));
 }
 
+static void room_is_judged(const struct sheet *s, enum verdict verdict, const char *why)
+{
+    const struct finding *f = &s->at[s->n - 1];
+
+    assert_int_equal(f->verdict, verdict);
+    assert_string_equal(f->why, why);
+    assert_int_equal(!*f->fix, verdict == VERDICT_OK);
+    assert_true(verdict == VERDICT_OK || strstr(f->fix, "on db1: free space on the disk with /d "));
+}
+
+static void disks_are_judged_as_the_agent_does(void **state)
+{
+    struct sheet s = {0};
+
+    (void)state;
+    disk_judge(&s, "db1", DISK_BINLOG, "/d", ROOM_LOW);
+    room_is_judged(&s, VERDICT_OK, "/d, 1.0 GiB free");
+    disk_judge(&s, "db1", DISK_BINLOG, "/d", ROOM_LOW - 1);
+    room_is_judged(&s, VERDICT_WARN,
+                   "/d, 1024.0 MiB free: less than one more binary log file of the usual size");
+    disk_judge(&s, "db1", DISK_BINLOG, "/d", ROOM_FULL);
+    room_is_judged(&s, VERDICT_WARN,
+                   "/d, 1.0 MiB free: less than one more binary log file of the usual size");
+    disk_judge(&s, "db1", DISK_BINLOG, "/d", ROOM_FULL - 1);
+    room_is_judged(&s, VERDICT_FAIL,
+                   "/d, 1.0 MiB free, it is full: commits wait, and this host never becomes the "
+                   "writer by itself");
+    disk_judge(&s, "db1", DISK_STATE, "/d", ROOM_SPARE);
+    room_is_judged(&s, VERDICT_OK, "/d, 64.0 MiB free");
+    disk_judge(&s, "db1", DISK_STATE, "/d", ROOM_SPARE - 1);
+    room_is_judged(&s, VERDICT_WARN, "/d, 64.0 MiB free: nothing of a binary log is kept in it");
+    sheet_free(&s);
+}
+
+static void disks_that_are_not_known_are_said(void **state)
+{
+    static struct conf_host host = {.name = "db1"};
+    struct conf c = {.hosts = &host, .n_hosts = 1, .state_dir = "/dev/shm/hamm-not-there/deeper"};
+    struct looked h = {.conf = &host};
+    struct sheet s = {0};
+
+    (void)state;
+    disks_look(&c, &h, &s);
+    assert_int_equal(s.n, 2);
+    assert_int_equal(s.at[0].verdict, VERDICT_WARN);
+    assert_non_null(strstr(s.at[0].why, "not looked at: the server could not be asked"));
+    assert_int_equal(s.at[1].verdict, VERDICT_OK); /* what is not made yet: where it will be */
+    assert_string_equal(s.at[1].check, "disk of state_dir");
+    sheet_free(&s);
+    c.state_dir = "/dev/null/x";
+    disks_look(&c, NULL, &s);
+    assert_int_equal(s.n, 1);
+    assert_string_equal(s.at[0].host, "");
+    assert_non_null(strstr(s.at[0].why, "/dev/null/x is not looked at: Not a directory"));
+    sheet_free(&s);
+}
+
 static void the_sheet_groups_hosts_and_keeps_to_ascii(void **state)
 {
     struct sheet s = {0};
@@ -498,9 +557,13 @@ static void the_sheet_groups_hosts_and_keeps_to_ascii(void **state)
     sheet_add(&s, "db1", "clock", VERDICT_OK, "x");
     sheet_add(&s, "db2", "clock", VERDICT_OK, "x");
     sheet_add(&s, "", "agent account", VERDICT_WARN, "left out");
-    sheet_print(&s, "shop", 2, false, f);
-    sheet_print_json(&s, "shop", f);
+    sheet_print(&s, "shop", 2, false, (const char *[]){"db1", "db2"}, 2, f);
+    sheet_print_json(&s, "shop", (const char *[]){"db2"}, 1, f);
     fclose(f);
+    assert_non_null(strstr(text,
+                           "1 failure\nnot looked at: disks, role addresses and kernel of db1 "
+                           "db2; run it there, too\n"));
+    assert_non_null(strstr(text, "\"not_looked_at\": [\n  \"db2\"\n ]"));
     assert_non_null(strstr(text, "ok    db1           log_bin        ON\n"));
     assert_non_null(strstr(text, "ok    all hosts     clock          x\n"));
     assert_non_null(strstr(text, "warn  this machine  agent account  left out\n"));
@@ -524,6 +587,8 @@ int main(void)
         cmocka_unit_test(replication_that_stands_still),
         cmocka_unit_test(clocks_and_versions),
         cmocka_unit_test(questions_fit_the_server),
+        cmocka_unit_test(disks_are_judged_as_the_agent_does),
+        cmocka_unit_test(disks_that_are_not_known_are_said),
         cmocka_unit_test(the_sheet_groups_hosts_and_keeps_to_ascii),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,7 @@ def mend(lab, results, lines):
 
 def start(lab, lines, **config):
     for h in lab.dbs():
+        h.ns.run(['mount', '-o', 'remount,size=4g', h.data])  # room, whatever this machine has
         h.prepare_data()
         h.start_mysqld(*lines[h.name], wait=0)
     for h in lab.dbs():
@@ -133,6 +134,17 @@ def well(lab):
         lab.check(code == 0 and {r['verdict'] for r in results} == {'ok'},
                   f'on {host}, exit {code}:\n{lab.said}')
     three = lab.host('db3')
+    lab.check('not looked at: disks, role addresses and kernel of db1 db2;' in lab.said,
+              f'on db3:\n{lab.said}')
+    used = three.fill_disk()
+    for verdict, words in (('fail', 'free, it is full: commits wait'), ('warn', 'less than one')):
+        code, results = preflight(lab, 'db3')
+        lab.check(code == (verdict == 'fail') and
+                  [r for r in results if r['check'] == 'disk of the binary log' and
+                   r['verdict'] == verdict and f'{three.data}, ' in r['why'] and words in r['why']],
+                  f'a disk: exit {code}:\n{lab.said}')
+        if verdict == 'fail':
+            three.free_disk(used)
     three.stop('mysqld')
     code, results = preflight(lab, 'mon1')
     lab.check(code == 1 and [r for r in results if r['host'] == 'db3' and 'no answer' in r['why']],
@@ -166,6 +178,7 @@ def badly(lab):
 def run(lab, variant):
     """`hamm preflight` finds nothing wrong with a good set-up and every mistake of a bad one.
 
+    well: then a disk becomes full, has little room, and a server stops: each is said.
     badly: two servers of one id, settings that lose transactions, semi-sync that waits for nobody,
     missing privileges, a wrong password, a stranger at a reader address. What the lines say is
     done, word for word, and then all is well.

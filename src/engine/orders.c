@@ -247,13 +247,19 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
         snprintf(o->behind, sizeof o->behind, "%s", place_look(e, h, w));
 }
 
+/* More may be on the way, or its server is being asked. */
+static bool order_aside_unsure(const struct host *x)
+{
+    return x->sampled || !x->report.facts;
+}
+
 static void order_aside(const struct engine *e, int h, int w, struct msg_order *o)
 {
     const struct host *x = &e->host[h];
 
     if (!x->extra[0] || place_used(e, h))
         return;
-    if (x->sampled || w < 0) /* more may be on the way; the next writer may have it */
+    if (order_aside_unsure(x) || w < 0) /* the next writer may have it */
         memcpy(o->aside, x->order.aside, strlen(x->order.aside) + 1);
     else
         gtid_text_aside(e, h, x->sample, w, o->aside, sizeof o->aside);
@@ -269,7 +275,7 @@ enum tail engine_aside(const struct engine *e, int h, const char **text)
         return TAIL_NONE;
     if (!x->order.aside[0]) {
         *text = e->mode == MODE_PASSIVE ? "this monitor is passive" : "its GTIDs are too many";
-        return x->sampled ? TAIL_READING : TAIL_FAILED;
+        return order_aside_unsure(x) ? TAIL_READING : TAIL_FAILED;
     }
     if (!done || x->report.aside == TAIL_NONE)
         return TAIL_READING;

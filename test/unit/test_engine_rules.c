@@ -556,6 +556,25 @@ static void test_a_broken_applier_hides_no_extra_transactions(void **state)
     assert_int_equal(e.host[2].state, REPLICATION_FAIL);
 }
 
+static void test_what_is_to_be_kept_is_the_same_while_its_server_is_asked(void **state)
+{
+    const char *text;
+    char kept[GTID_LEN];
+
+    (void)state;
+    reigning();
+    agent[2].unsettled = true;
+    agent[2].gtid = "0-1-5,0-3-9";
+    go_on(4000);
+    memcpy(kept, engine_order_of(&e, 2)->aside, sizeof kept);
+    assert_string_equal(kept, "0-3-1..9");
+    agent[2].asking = true;
+    go_on(100);
+    assert_string_equal(engine_order_of(&e, 2)->aside, kept);
+    assert_int_equal(engine_aside(&e, 2, &text), TAIL_READING);
+    assert_false(told("not kept"));
+}
+
 static void test_only_who_has_applied_everything_is_cleared(void **state)
 {
     (void)state;
@@ -577,6 +596,7 @@ int main(void)
         cmocka_unit_test(test_a_copy_has_its_past),
         cmocka_unit_test(test_who_knew_a_server_knows_how_far),
         cmocka_unit_test(test_a_broken_applier_hides_no_extra_transactions),
+        cmocka_unit_test(test_what_is_to_be_kept_is_the_same_while_its_server_is_asked),
         cmocka_unit_test(test_only_who_has_applied_everything_is_cleared),
         cmocka_unit_test(test_an_old_journal_counts_for_nothing),
         cmocka_unit_test(test_an_old_journal_may_begin_a_known_epoch),

@@ -33,6 +33,7 @@ static struct fake {
     const char *gtid;
     bool replicates; /* from db1, without lag */
     int64_t facts_ms;
+    bool asking;          /* its server, at this moment: no facts */
     enum mysqld mysqld;   /* UNKNOWN: up */
     const char *obstacle; /* found whenever it is asked to look */
     bool blind;           /* it does not come to looking */
@@ -160,7 +161,7 @@ static inline void report(int h)
                                      .members = f->members};
     r.mysqld = f->mysqld ? f->mysqld : MYSQLD_UP;
     r.pid = 500;
-    r.facts = true;
+    r.facts = !f->asking;
     r.read_only = f->read_only;
     r.server_id = (uint64_t)h + 1;
     snprintf(r.gtid, GTID_LEN, "%s", f->gtid);

@@ -143,9 +143,9 @@ void agentd_feed_slot(struct agentd *d, enum agent_event_kind kind, int slot, bo
         agentd_feed(d, &ev);
 }
 
-void agentd_feed_no_job(struct agentd *d, enum agent_job job, const char *why)
+void agentd_feed_no_job(struct agentd *d, enum agent_job job, const char *why, bool hopeless)
 {
-    struct agent_event ev = {.kind = AE_JOB, .job = {.job = job, .why = why}};
+    struct agent_event ev = {.kind = AE_JOB, .job = {.job = job, .why = why, .hopeless = hopeless}};
 
     if (d->busy)
         agentd_note(d, &ev, -1, why);

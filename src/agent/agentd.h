@@ -254,7 +254,7 @@ void agentd_feed(struct agentd *d, struct agent_event *ev);
  * AE_PROBED), or that a job ended without having run. */
 void agentd_feed_slot(struct agentd *d, enum agent_event_kind kind, int slot, bool answered,
                       const char *why);
-void agentd_feed_no_job(struct agentd *d, enum agent_job job, const char *why);
+void agentd_feed_no_job(struct agentd *d, enum agent_job job, const char *why, bool hopeless);
 /* Runs the parts in their order. 0, or a sentence. */
 int agentd_start(struct agentd *d, struct err *e) MUST_CHECK;
 /* Everything ends; the loop runs out of handles. Repeatable. */
@@ -308,8 +308,8 @@ void agentd_jobs_stop(struct agentd *d);
 void agentd_jobs_keep(struct agentd *d);
 void agentd_job(struct agentd *d, const struct agent_action *a);
 void agentd_job_cancel(struct agentd *d);
-/* What the running job needed is here; why: NULL, or why not. */
-void agentd_job_fetched(struct agentd *d, const char *why);
+/* What the running job needed is here; why: NULL, or why not; hopeless: and won't be. */
+void agentd_job_fetched(struct agentd *d, const char *why, bool hopeless);
 
 /* tail.c */
 void agentd_tail_seen(struct agentd *d, const struct mydb_facts *f);

@@ -67,13 +67,18 @@ void agentd_fetch_end(struct agentd *d)
     memset(f, 0, sizeof *f);
 }
 
-static void fetch_failed(struct agentd *d, const char *why)
+static void fetch_ends(struct agentd *d, bool hopeless, const char *why)
 {
     char text[WHY_LEN];
 
     (void)snprintf(text, sizeof text, "%.128s: %.110s", d->conf->hosts[d->fetch.host].name, why);
     agentd_fetch_end(d);
-    agentd_job_fetched(d, text);
+    agentd_job_fetched(d, text, hopeless);
+}
+
+static void fetch_failed(struct agentd *d, const char *why)
+{
+    fetch_ends(d, false, why);
 }
 
 static void fetch_ask(struct agentd *d)
@@ -134,7 +139,7 @@ void agentd_fetch(struct agentd *d, int host, int64_t limit_ms)
 
     CHECK(!f->on);
     if (f->writing) {
-        agentd_job_fetched(d, "the one before has not ended yet");
+        agentd_job_fetched(d, "the one before has not ended yet", false);
         return;
     }
     memset(f, 0, sizeof *f);
@@ -181,7 +186,7 @@ static void fetch_serve(struct agentd *d)
         fetch_failed(d, e.msg);
         return;
     }
-    agentd_job_fetched(d, NULL);
+    agentd_job_fetched(d, NULL, false);
 }
 
 /* ---- piece by piece ---- */
@@ -235,7 +240,7 @@ void agentd_fetch_chunk(struct agentd *d, int host, const struct msg_chunk *c)
     if (!fetch_expects(d, host, c))
         return;
     if (c->why[0]) {
-        fetch_failed(d, c->why);
+        fetch_ends(d, c->hopeless, c->why);
         return;
     }
     f->piece_len = base64_decode(f->piece, sizeof f->piece, c->data);

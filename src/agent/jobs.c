@@ -152,7 +152,7 @@ void agentd_job(struct agentd *d, const struct agent_action *a)
     j->by = &j->lane[jobs_of[a->job].lane];
     if (jobs_ask(d, a, &e) < 0) {
         log_warn(&d->log, "%s: %s", jobs_of[a->job].name, e.msg);
-        agentd_feed_no_job(d, a->job, e.msg);
+        agentd_feed_no_job(d, a->job, e.msg, false);
     } else if (a->job == JOB_SALVAGE) {
         jobs_move(j, JOBS_FETCH);
         agentd_fetch(d, a->source, a->limit_ms);
@@ -163,7 +163,7 @@ void agentd_job(struct agentd *d, const struct agent_action *a)
     }
 }
 
-void agentd_job_fetched(struct agentd *d, const char *why)
+void agentd_job_fetched(struct agentd *d, const char *why, bool hopeless)
 {
     struct agentd_jobs *j = &d->jobs;
     const struct agentd_fetch *f = &d->fetch;
@@ -174,7 +174,7 @@ void agentd_job_fetched(struct agentd *d, const char *why)
         jobs_move(j, JOBS_IDLE);
         if (log_allowed(&j->limit[j->job], clock_boot_ms(), &held))
             log_warn(&d->log, "%s: %s", jobs_of[j->job].name, why);
-        agentd_feed_no_job(d, j->job, why);
+        agentd_feed_no_job(d, j->job, why, hopeless);
         return;
     }
     (void)snprintf(j->reach, sizeof j->reach, "%s", f->reach);
@@ -198,7 +198,7 @@ void agentd_job_cancel(struct agentd *d)
     if (j->state == JOBS_WAIT || j->state == JOBS_FETCH) {
         agentd_fetch_end(d);
         jobs_move(j, JOBS_IDLE);
-        agentd_feed_no_job(d, j->job, "cancelled");
+        agentd_feed_no_job(d, j->job, "cancelled", false);
     } else {
         mydb_cancel(j->by->db);
     }

@@ -37,15 +37,27 @@ struct serve_work {
     unsigned char piece[CHUNK_BYTES];
 };
 
-static void serve_answer(struct agentd *d, int link, uint64_t id, const char *why)
+static void serve_refuse(struct agentd *d, int link, uint64_t id, bool hopeless, const char *why)
 {
     struct msg_chunk *c = &d->out.chunk;
 
     d->out.kind = MSG_CHUNK;
     memset(c, 0, sizeof *c);
     c->id = id;
+    c->hopeless = hopeless;
     (void)snprintf(c->why, sizeof c->why, "%.255s", why);
     agentd_links_send(d, link);
+}
+
+static void serve_answer(struct agentd *d, int link, uint64_t id, const char *why)
+{
+    serve_refuse(d, link, id, false, why);
+}
+
+/* It is so for good. */
+static bool serve_hopeless(int rc)
+{
+    return rc == -ENODATA || rc == -ENOTSUP || rc == -EBADMSG || rc == -E2BIG;
 }
 
 static void serve_path(const struct agentd *d, bool in_memory, char *to, size_t size)
@@ -127,7 +139,8 @@ static void serve_made(uv_work_t *w, int status)
         if (m->rc < 0)
             log_warn(&d->log, "what the dead server's binary log holds is not handed over: %s",
                      m->e.msg);
-        serve_answer(d, m->link, m->id, m->rc < 0 ? m->e.msg : "it is ending");
+        serve_refuse(d, m->link, m->id, serve_hopeless(m->rc),
+                     m->rc < 0 ? m->e.msg : "it is ending");
         s->fd = m->fd;
         serve_clear(d);
     } else {

@@ -281,6 +281,7 @@ static void host_notes(struct page *p, const json_t *host)
     if (!strcmp(str(host, "mysqld"), "dead"))
         note(p, "mysqld",
              *str(host, "mysqld_why") ? str(host, "mysqld_why") : "its agent saw it end");
+    note(p, "its binary log cannot be read", str(json_object_get(host, "tail"), "why"));
     note(p, "problem", str(host, "problem"));
     note(p, "transactions nobody else has", str(host, "extra_gtid"));
     note(p, "they are kept there in", str(json_object_get(host, "quarantine"), "file"));

@@ -143,6 +143,7 @@ struct agent_event {
             const char *why;                 /* if not ok; JOB_LOOK: what it found, "" nothing */
             const struct agent_facts *facts; /* asked after the job; NULL if it could not be */
             const char *own_more; /* JOB_DRAIN with `look`: as in the report; NULL not looked */
+            bool hopeless;        /* JOB_SALVAGE, not ok: another try is of no use */
         } job;
         struct {
             int64_t died; /* as the action said */

@@ -46,6 +46,7 @@ void agent_tail_wanted(struct agent *a, int64_t died_ms);
 void agent_tail_mysqld(struct agent *a, int64_t now, struct agent_plan *p); /* it changed */
 void agent_on_tail(struct agent *a, const struct agent_event *ev, struct agent_plan *p);
 bool agent_gave_up_salvage(const struct agent *a);
+void agent_not_salvaged(struct agent *a, bool hopeless); /* a try failed */
 
 /* agent_aside.c */
 void agent_aside_order(struct agent *a, const struct msg_order *o); /* a new one */

@@ -64,6 +64,11 @@ void agent_on_tail(struct agent *a, const struct agent_event *ev, struct agent_p
     snprintf(a->facts.gtid, sizeof a->facts.gtid, "%s", ev->tail.gtid);
 }
 
+void agent_not_salvaged(struct agent *a, bool hopeless)
+{
+    a->salvage_failed = hopeless ? SALVAGE_TRIES : a->salvage_failed + 1;
+}
+
 bool agent_gave_up_salvage(const struct agent *a)
 {
     return a->order.tail && a->salvage_failed >= SALVAGE_TRIES;

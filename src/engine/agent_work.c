@@ -160,11 +160,12 @@ void agent_on_job(struct agent *a, const struct agent_event *ev, struct agent_pl
     a->report_due = true;
     if (!ev->job.ok || cancelled) {
         a->job_retry_ms = ev->now_ms + (job == JOB_READ_ONLY ? RETRY_FENCE_MS : RETRY_MS);
-        a->salvage_failed += job == JOB_SALVAGE && !cancelled;
         if (cancelled)
             a->job_retry_ms = 0;
         else
             snprintf(a->problem, sizeof a->problem, "%s", ev->job.why ? ev->job.why : "");
+        if (job == JOB_SALVAGE && !cancelled)
+            agent_not_salvaged(a, ev->job.hopeless);
         return;
     }
     a->problem[0] = 0;

@@ -325,6 +325,8 @@ static void engine_on_report(struct engine *e, const struct engine_event *ev, st
         x->full_since = 0;
         x->resumed_at = e->now;
     }
+    if (engine_reigns(e))
+        tail_note(e, h, r, p);
     report_copy(&x->report, r);
     if (e->now - x->report_at > report_gap(e))
         x->steady_since = e->now;

@@ -285,6 +285,7 @@ struct slot {
     bool pinned;          /* put there by move-role: balancing leaves it */
     int64_t gather_since; /* unheld writable slot: all stop and apply, to see who has most; 0 not */
     int fetch_by, fetch_from; /* then: who fetches from whom */
+    hostset unsalvaged;       /* then: who gave up fetching from the last one's binary log */
     int accepted;             /* the operator gave up what this host alone may have; -1 nobody */
     bool asked;               /* the operator was told what is waited for */
     bool fetched;             /* what is to be reached was on its way at the last assignment */
@@ -320,10 +321,11 @@ struct failover_story {
     int slot, from;
     enum evidence evidence;
     int64_t began, decided, released, gathered, fetched, assigned; /* 0 not */
-    int between;           /* who had it after that and may have been open, unseen; -1 nobody */
-    int fetch_by;          /* who fetches from the old one's binary log; -1 nobody did */
-    char wrote[GTID_LEN];  /* what the old one was last seen to have */
-    char before[GTID_LEN]; /* what fetch_by had before */
+    int between;              /* who had it after that and may have been open, unseen; -1 nobody */
+    int fetch_by;             /* who fetches from the old one's binary log; -1 nobody did */
+    char unsalvaged[WHY_LEN]; /* why the new one could not; "" it could, or did not try */
+    char wrote[GTID_LEN];     /* what the old one was last seen to have */
+    char before[GTID_LEN];    /* what fetch_by had before */
     char reach[GTID_LEN];  /* all that the old one had when it let go in good order; "" it didn't */
     char since[SINCE_LEN]; /* struct debt */
     struct receipt_set salvaged;

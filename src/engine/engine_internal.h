@@ -169,7 +169,11 @@ bool tail_never(const struct engine *e); /* nothing may be lost but by the opera
 /* With data_loss never: the last writer may have what `to` lacks, and nobody accepted that. */
 bool tail_unaccepted(const struct engine *e, int s, int to);
 void tail_asks(const struct engine *e, int s, int to, char *out, size_t size);
-void tail_why(const struct engine *e, int h, char *out, size_t size); /* it can't be had */
+/* A report of h is here, not taken in yet: what can't be had is told once. */
+void tail_note(struct engine *e, int h, const struct msg_report *r, struct plan *p);
+bool tail_unsalvaged(const struct engine *e, int s, int to); /* it gave up fetching that */
+/* Why `to` can't have what h's binary log holds. */
+void tail_why(const struct engine *e, int h, int to, char *out, size_t size);
 int64_t tail_may_start(const struct engine *e, int h);
 
 /* slots.c */

@@ -48,7 +48,7 @@ static void explain_rule(const struct engine *e, struct page *to, const struct r
                          unsigned from)
 {
     const struct rule *r = all->find(e, i, from);
-    char why[WHY_LEN];
+    char why[PROBLEM_LEN];
 
     rule_sentence(e, r, i, why, sizeof why);
     line(to, "  %s  [rule %s]", why, r->name);

@@ -114,7 +114,7 @@ static bool gather_receives(const struct engine *e, int s, int to, int from)
 static enum gather gather_tail(const struct engine *e, int s, int to, int who, int *from)
 {
     int last = e->slot[s].last;
-    bool given_up = e->conf.data_loss == LOSS_ALLOW || e->host[to].report.unsalvaged ||
+    bool given_up = e->conf.data_loss == LOSS_ALLOW || tail_unsalvaged(e, s, to) ||
                     place_used(e, to); /* without GTID a slice can't be compared */
     bool in_time =
         !e->slot[s].gather_since || e->now - e->slot[s].gather_since < e->conf.salvage_ms;
@@ -295,6 +295,7 @@ void gather_go(struct engine *e, int s, int to, struct plan *p)
 
     if (!x->gather_since) {
         x->gather_since = e->now;
+        x->unsalvaged = 0;
         x->fetch_by = x->fetch_from = -1;
     }
     if (!fetch)

@@ -420,12 +420,26 @@ static bool command_accepts(struct engine *e, const struct engine_command *c, st
     return true;
 }
 
+/* A role that nobody has waits for the operator's word, and this is not it. True: it was refused.
+ */
+static bool command_must_accept(struct engine *e, const struct engine_command *c, struct plan *p)
+{
+    int s = role_slot(e, c->role);
+    char asks[PROBLEM_LEN];
+
+    if (e->slot[s].holder >= 0 || c->lost >= 0 || gather_state(e, s, c->host) != GATHER_ASK)
+        return false;
+    tail_asks(e, s, c->host, asks, sizeof asks);
+    answer(p, c->id, 1, "ERROR: %s", asks);
+    return true;
+}
+
 static void command_move(struct engine *e, const struct engine_command *c, struct plan *p)
 {
     int s = role_slot(e, c->role);
     struct slot *x = &e->slot[s];
     const char *role = e->conf.role[c->role].name;
-    char why[WHY_LEN];
+    char why[PROBLEM_LEN];
 
     if (command_move_refused(e, c, p))
         return;
@@ -466,6 +480,8 @@ static void command_move(struct engine *e, const struct engine_command *c, struc
                    : "");
         return;
     }
+    if (command_must_accept(e, c, p))
+        return;
     x->forced = c->force;
     if (c->lost >= 0)
         command_lost(e, c, p);

@@ -113,11 +113,11 @@ void receipt_known_lost(const struct engine *e, int w, struct receipt_set *out)
 static void receipt_unknown(const struct engine *e, const struct failover_story *t, int w,
                             struct receipt *r)
 {
-    char why[110];
+    char why[160];
 
     r->lost = LOST_UNKNOWN;
     receipt_known_lost(e, w, &r->gone);
-    tail_why(e, t->from, why, sizeof why);
+    tail_why(e, t->from, w, why, sizeof why);
     snprintf(r->why, sizeof r->why, "%s%s%s%s%s", host_name(e, t->from),
              host_live(e, t->from) ? ": " : " was not reached", host_live(e, t->from) ? why : "",
              t->accepted ? "; the operator accepted that" : "",
@@ -167,7 +167,9 @@ static void receipt_lost(const struct engine *e, int w, struct receipt *r)
     } else if (tail_ready(e, t->from) && gtid_text_less(e, t->from, last->gtid, w, &diff)) {
         r->lost = LOST_KNOWN;
         receipt_set_of(e, t->from, &diff, t->since, &r->gone);
-        snprintf(r->why, sizeof r->why, "%s's binary log holds them, %s opened without", from, to);
+        snprintf(r->why, sizeof r->why, "%s has them, %s opened without%s%.130s%s", from, to,
+                 t->unsalvaged[0] ? ": " : "", t->unsalvaged,
+                 t->accepted ? "; the operator accepted that" : "");
     } else {
         receipt_unknown(e, t, w, r);
     }

@@ -471,7 +471,7 @@ static void then_gather(struct engine *e, int s, struct plan *p)
 static void then_ask(struct engine *e, int s, struct plan *p)
 {
     struct slot *x = &e->slot[s];
-    char why[WHY_LEN];
+    char why[PROBLEM_LEN];
 
     gather_go(e, s, x->choice, p);
     if (!x->asked) {

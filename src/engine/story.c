@@ -174,6 +174,8 @@ void story_assigned(struct engine *e, int s)
     t->salvaged = (struct receipt_set){0};
     if (t->fetch_by == to)
         receipt_salvaged(e, to, t->before, &t->salvaged);
+    if (!(e->slot[s].unsalvaged >> to & 1))
+        t->unsalvaged[0] = 0;
 }
 
 static void story_event(struct engine *e, int w, struct plan *p)

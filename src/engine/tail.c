@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+enum { TAIL_GTIDS = 60 /* characters of what is surely lost, in a sentence with much else */ };
+
 bool tail_ready(const struct engine *e, int h)
 {
     const struct msg_report *r = &e->host[h].report;
@@ -40,6 +42,39 @@ bool tail_returned(const struct engine *e, int s, int to)
     if (host_live(e, last))
         return r->mysqld != MYSQLD_DEAD && !r->facts;
     return r->mysqld == MYSQLD_UP && !gtid_text_subset(e, last, r->gtid, to);
+}
+
+/* What it was ordered to fetch from the last writer's binary log it gave up; until others gather
+ * anew that stays true, whatever it is ordered in between. */
+static void tail_given_up(struct engine *e, int h, const struct msg_report *r, struct plan *p)
+{
+    int s = engine_active_slot(e);
+    struct slot *x = s < 0 ? NULL : &e->slot[s];
+    const struct msg_order *o = &e->host[h].order;
+
+    if (!r->unsalvaged || !x || !x->gather_since || x->unsalvaged >> h & 1 || !o->tail ||
+        o->start_id != r->start_id || r->serial < o->serial)
+        return;
+    x->unsalvaged |= 1ull << h;
+    if (e->story.on && e->story.slot == s)
+        snprintf(e->story.unsalvaged, sizeof e->story.unsalvaged, "%.255s", r->problem);
+    plan_event(e, p, EVENT_WARN, h, "cannot have what the binary log of %s holds: %s",
+               host_name(e, o->source), r->problem);
+}
+
+void tail_note(struct engine *e, int h, const struct msg_report *r, struct plan *p)
+{
+    const struct msg_report *was = &e->host[h].report;
+
+    if (r->tail == TAIL_FAILED && (was->tail != TAIL_FAILED || was->died != r->died))
+        plan_event(e, p, EVENT_WARN, h,
+                   "what the binary log of its dead server holds cannot be had: %s", r->tail_why);
+    tail_given_up(e, h, r, p);
+}
+
+bool tail_unsalvaged(const struct engine *e, int s, int to)
+{
+    return e->host[to].report.unsalvaged || e->slot[s].unsalvaged >> to & 1;
 }
 
 bool tail_never(const struct engine *e)
@@ -97,16 +132,20 @@ bool tail_unaccepted(const struct engine *e, int s, int to)
            !tail_nothing_missing(e, s, to);
 }
 
-void tail_why(const struct engine *e, int h, char *out, size_t size)
+void tail_why(const struct engine *e, int h, int to, char *out, size_t size)
 {
     const struct msg_report *r = &e->host[h].report;
+    int s = engine_active_slot(e);
+    bool given_up = s >= 0 && e->slot[s].unsalvaged >> to & 1 && e->story.unsalvaged[0];
 
     if (!host_live(e, h))
         SAY(out, size, "it is not heard");
     else if (r->mysqld == MYSQLD_UP)
         SAY(out, size, "its server is asked, and what it has is not here yet");
     else if (r->tail == TAIL_FAILED)
-        SAY(out, size, "its binary log cannot be read: %.70s", r->tail_why);
+        SAY(out, size, "its binary log cannot be read: %.120s", r->tail_why);
+    else if (r->tail == TAIL_READY && given_up)
+        SAY(out, size, "its binary log was not handed over: %.120s", e->story.unsalvaged);
     else if (r->tail == TAIL_READY)
         SAY(out, size, "what its binary log holds did not get here");
     else
@@ -116,13 +155,19 @@ void tail_why(const struct engine *e, int h, char *out, size_t size)
 void tail_asks(const struct engine *e, int s, int to, char *out, size_t size)
 {
     int last = e->slot[s].last;
-    char why[110];
+    struct receipt_set least = {0};
+    char why[160];
+    bool more;
 
-    tail_why(e, last, why, sizeof why);
+    tail_why(e, last, to, why, sizeof why);
+    if (e->story.on && e->story.slot == s && e->story.from == last)
+        receipt_known_lost(e, to, &least);
+    more = strlen(least.text) > TAIL_GTIDS;
     snprintf(out, size,
-             "%s may have what %s lacks (%s), and data_loss is never. To go on without: hamm ctl "
-             "move-role --force --accept-loss %s %s %s",
-             host_name(e, last), host_name(e, to), why, host_name(e, last),
+             "%s may have what %s lacks (%s)%s%.*s%s, and data_loss is never. To go on without: "
+             "hamm ctl move-role --force --accept-loss %s %s %s",
+             host_name(e, last), host_name(e, to), why, least.text[0] ? ", at least " : "",
+             TAIL_GTIDS, least.text, more ? "..." : "", host_name(e, last),
              e->conf.role[e->conf.slot_role[s]].name, host_name(e, to));
 }
 

@@ -34,6 +34,8 @@ static const struct fault_row {
     {"obstruct", "h", FAULT_OBSTRUCT, -1, "HOST", "something there is in the way of a move"},
     {"disk", "hf", FAULT_DISK, -1, "HOST full|room", "the disk with its binary log: commits wait"},
     {"unreadable", "h", FAULT_UNREADABLE, -1, "HOST", "nobody can read its binary log (encrypted)"},
+    {"purged", "h", FAULT_PURGED, -1, "HOST",
+     "its binary log lacks what others lack, for its agent"},
     {"extra", "h", FAULT_EXTRA, -1, "HOST", "it gets a transaction that nobody receives from it"},
     {"write", "h", FAULT_WRITE, -1, "HOST", "it gets a transaction, which is replicated"},
     {"rebuild", "h", FAULT_REBUILD, -1, "HOST", "it gets a copy of the writer's data"},

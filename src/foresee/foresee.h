@@ -65,6 +65,7 @@ struct foresee_server {
     uint64_t server_id;
     bool obstructed;                   /* something is in the way of a planned move */
     bool unreadable;                   /* its binary log, by an agent */
+    bool purged;                       /* it has no longer what others lack */
     bool full;                         /* its disk: commits, and questions about GTIDs, wait */
     int64_t hung_at, lost_at, back_at; /* receiver: source not reached since; connects again */
     int64_t pid, lag_ms;               /* lag_ms: the applier stays that far behind; 0 not */

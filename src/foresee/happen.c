@@ -118,6 +118,11 @@ static void happen_unreadable(struct foresee *f, const struct fault *x)
     f->node[x->host].server.unreadable = true;
 }
 
+static void happen_purged(struct foresee *f, const struct fault *x)
+{
+    f->node[x->host].server.purged = true;
+}
+
 static void happen_disk(struct foresee *f, const struct fault *a)
 {
     f->node[a->host].server.full = a->on;
@@ -348,6 +353,7 @@ void foresee_fault(struct foresee *f, const struct fault *fault)
         [FAULT_OBSTRUCT] = happen_obstruct,
         [FAULT_DISK] = happen_disk,
         [FAULT_UNREADABLE] = happen_unreadable,
+        [FAULT_PURGED] = happen_purged,
         [FAULT_EXTRA] = happen_extra,
         [FAULT_WRITE] = happen_write,
         [FAULT_REBUILD] = happen_rebuild,

@@ -83,7 +83,7 @@ size_t foresee_after(const struct foresee *f, char *to, size_t size)
             text_add(&t, ": it alone has %s", f->e.host[h].extra);
     }
     for (unsigned s = 0; s < c->names.slots; s++) {
-        char waits[WHY_LEN];
+        char waits[PROBLEM_LEN];
 
         engine_waits(&f->e, (int)s, waits, sizeof waits);
         if (waits[0])

@@ -186,6 +186,7 @@ static void add_slot(uint64_t *h, const struct slot *x, unsigned hosts)
     ADD(h, x->members);
     ADD(h, x->choice);
     ADD(h, x->accepted);
+    ADD(h, x->unsalvaged);
     for (unsigned i = 0; i < hosts; i++) {
         ADD(h, x->host[i].maybe);
         ADD(h, x->host[i].out_at);

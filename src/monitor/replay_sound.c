@@ -82,7 +82,7 @@ static bool slot_sound(const struct slot *x, unsigned hosts)
 static bool story_sound(const struct failover_story *t, unsigned hosts)
 {
     return ENDS(t->wrote) && ENDS(t->before) && ENDS(t->reach) && ENDS(t->since) && ENDS(t->why) &&
-           ENDS(t->salvaged.text) &&
+           ENDS(t->unsalvaged) && ENDS(t->salvaged.text) &&
            (!t->on || ((unsigned)t->evidence < EVIDENCE_N && within(t->slot, 0, SLOTS_MAX) &&
                        within(t->from, 0, hosts) && within(t->fetch_by, -1, hosts) &&
                        within(t->between, -1, hosts)));

@@ -155,7 +155,7 @@ static void why_no_writer(const struct engine *e, struct saying *s)
         return;
     for (unsigned i = 0; i < e->conf.names.slots; i++) {
         int holder = status_holder(e, (int)i);
-        char waits[WHY_LEN];
+        char waits[PROBLEM_LEN];
         const char *why = holder < 0 ? waits : agent_problem(&e->host[holder]);
 
         engine_waits(e, (int)i, waits, sizeof waits);

@@ -35,8 +35,9 @@ void status_conf_free(struct status_conf *s); /* repeatable */
  * it is never the writer by itself), semi_sync (an object; null: not known); cannot_follow
  * (without GTID: why it cannot follow the writer; absent if nothing is known); quarantine (file, a
  * path on that host with what is extra_gtid, or null and why; absent if there is nothing to keep or
- * it is not done yet); of a role held (its
- * agent says so), waiting (what it waits for). */
+ * it is not done yet); tail (of a server that died as the writer, what its agent made of its binary
+ * log: state, "reading", "ready" or "failed", and then why); of a role held (its agent says so),
+ * waiting (what it waits for). */
 char *status_json(const struct engine *e, const struct status_conf *s) MUST_CHECK;
 /* MMM's `show`, byte for byte. */
 char *status_show(const struct engine *e, const struct status_conf *s) MUST_CHECK;

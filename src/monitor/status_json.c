@@ -152,6 +152,17 @@ static json_t *quarantine(struct build *b, enum tail aside, const char *what)
     return o;
 }
 
+/* What became of the binary log of a server that died as the writer. */
+static json_t *tail(struct build *b, const struct msg_report *r)
+{
+    static const char *const states[TAIL_N] = {"none", "reading", "ready", "failed"};
+    json_t *o = json_object();
+
+    put(b, o, "state", json_string(states[r->tail]));
+    put(b, o, "why", text(r->tail == TAIL_FAILED ? r->tail_why : ""));
+    return o;
+}
+
 static json_t *one_host(struct build *b, int i)
 {
     static const char *const mysqld[MYSQLD_N] = {"unknown", "up", "dead"};
@@ -185,6 +196,8 @@ static json_t *one_host(struct build *b, int i)
     put(b, o, "gate", r ? json_string(gate[r->gate]) : json_null());
     put(b, o, "mysqld", r ? json_string(mysqld[r->mysqld]) : json_null());
     put(b, o, "mysqld_why", text(r && r->mysqld == MYSQLD_DEAD ? r->mysqld_why : ""));
+    if (r && r->mysqld == MYSQLD_DEAD && r->tail != TAIL_NONE)
+        put(b, o, "tail", tail(b, r));
     put(b, o, "problem", text(r ? r->problem : ""));
     put(b, o, "extra_gtid", text(engine_by_place(b->e, i) ? "" : h->extra));
     if (engine_by_place(b->e, i) && *h->extra)
@@ -211,7 +224,7 @@ static json_t *roles(struct build *b)
             int holder = status_holder(e, (int)s);
             bool exclusive = e->conf.role[e->conf.slot_role[s]].exclusive;
             json_t *o = json_object();
-            char waits[WHY_LEN];
+            char waits[PROBLEM_LEN];
 
             engine_waits(e, (int)s, waits, sizeof waits);
             put(b, o, "name", json_string(e->conf.role[e->conf.slot_role[s]].name));

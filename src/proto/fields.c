@@ -236,7 +236,7 @@ static const struct field slice_fields[] = {U64(id), MS(offset), TEXT(have), {0}
 
 #define THIS msg_chunk
 static const struct field chunk_fields[] = {
-    U64(id),       MS(offset),        MS(size),    U64(server_id), TEXT(why),
+    U64(id),       MS(offset),        MS(size),    U64(server_id), TEXT(why), BOOL(hopeless),
     TEXT(version), TEXT(server_uuid), TEXT(reach), TEXT(data),     {0},
 };
 #undef THIS

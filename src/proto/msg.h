@@ -250,6 +250,7 @@ struct msg_chunk {
     int64_t offset, size; /* size: of the whole file */
     uint64_t server_id;   /* of the dead server, and what else a replica asks of its source */
     char why[WHY_LEN];    /* why there is none; "" there is */
+    bool hopeless;        /* then: and asking again does not help */
     char version[64];
     char server_uuid[64];
     char reach[GTID_LEN]; /* applied when all of the file is: a position (MariaDB), a set (MySQL) */

@@ -211,6 +211,16 @@ static void test_what_the_other_says_fails_it(void **state)
     strcpy(chunk.why, "that file is gone; ask from its beginning");
     agentd_fetch_chunk(&d, 0, &chunk);
     failed("that file is gone");
+    assert_false(ended_hopeless);
+    assert_int_equal(teardown(state), 0);
+    assert_int_equal(setup(state), 0);
+    fetch();
+    (void)piece(0, 0);
+    strcpy(chunk.why, "it is purged");
+    chunk.hopeless = true;
+    agentd_fetch_chunk(&d, 0, &chunk);
+    failed("it is purged");
+    assert_true(ended_hopeless);
 }
 
 static void test_a_full_disk_ends_it(void **state)

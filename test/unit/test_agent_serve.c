@@ -152,6 +152,17 @@ static void test_what_cannot_be_made_is_said_and_leaves_nothing(void **state)
     refused(answer(1, LINK, 6, 0), "hamm-no-such-directory");
 }
 
+static void test_what_will_never_be_handed_over_is_said(void **state)
+{
+    (void)state;
+    put("bin.index", "./bin.000002\n./bin.000003\n", 26);
+    refused(answer(1, LINK, 5, 0), "purged");
+    assert_true(sent.chunk.hopeless);
+    put("bin.index", "./bin.000001\n./bin.000002\n./bin.000003\n./bin.000004\n", 52);
+    refused(answer(1, LINK, 6, 0), "bin.000004");
+    assert_false(sent.chunk.hopeless);
+}
+
 static void test_a_full_disk_is_said_and_leaves_nothing(void **state)
 {
     (void)state;
@@ -361,6 +372,7 @@ int main(void)
         TEST(test_one_piece_at_a_time),
         TEST(test_only_of_a_dead_server_whose_log_was_read),
         TEST(test_what_cannot_be_made_is_said_and_leaves_nothing),
+        TEST(test_what_will_never_be_handed_over_is_said),
         TEST(test_a_full_disk_is_said_and_leaves_nothing),
         TEST(test_without_room_it_is_handed_over_from_memory),
         TEST(test_what_nobody_fetches_any_more_goes),

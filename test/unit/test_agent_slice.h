@@ -34,6 +34,7 @@ static unsigned fds_before;
 static struct msg sent; /* the last one */
 static int sent_to;     /* link, or host of a question */
 static unsigned sents, ended, tails;
+static bool ended_hopeless;
 static char ended_why[WHY_LEN], tail_gtid[GTID_LEN], tail_why[WHY_LEN];
 static bool tail_ok;
 static int64_t tail_died;
@@ -50,10 +51,11 @@ void agentd_asks_send(struct agentd *a, int host)
     agentd_links_send(a, host);
 }
 
-void agentd_job_fetched(struct agentd *a, const char *why)
+void agentd_job_fetched(struct agentd *a, const char *why, bool hopeless)
 {
     (void)a;
     ended++;
+    ended_hopeless = hopeless;
     snprintf(ended_why, sizeof ended_why, "%s", why ? why : "");
 }
 

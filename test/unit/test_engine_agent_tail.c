@@ -233,6 +233,19 @@ static void test_fetching_fails_for_good(void **state)
     assert_false(report()->unsalvaged);
 }
 
+static void test_another_try_may_be_of_no_use(void **state)
+{
+    (void)state;
+    settle();
+    order_fetch(1, "0-1-9");
+    job_done(true, true);
+    assert_int_equal(a.job, JOB_SALVAGE);
+    feed((struct agent_event){.kind = AE_JOB,
+                              .job = {.job = JOB_SALVAGE, .why = "purged", .hopeless = true}});
+    assert_true(report()->unsalvaged);
+    assert_string_equal(report()->problem, "purged");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_start_of_whom_nobody_waits_for),
         cmocka_unit_test(test_fetches_from_a_tail),
         cmocka_unit_test(test_fetching_fails_for_good),
+        cmocka_unit_test(test_another_try_may_be_of_no_use),
     };
 
     return cmocka_run_group_tests_name("engine_agent_tail", tests, NULL, NULL);

@@ -235,6 +235,7 @@ static void slice_and_chunk(void **state)
     msg.chunk.offset = msg.chunk.size = MSG_MS_MAX;
     msg.chunk.server_id = UINT32_MAX;
     FILL(msg.chunk.why);
+    msg.chunk.hopeless = true;
     FILL(msg.chunk.version);
     FILL(msg.chunk.server_uuid);
     FILL(msg.chunk.reach);
@@ -257,7 +258,7 @@ static void every_field_is_described(void **state)
     assert_int_equal(sizeof(struct msg_ask), 24);
     assert_int_equal(sizeof(struct msg_promise), 272);
     assert_int_equal(sizeof(struct msg_slice), 4112);
-    assert_int_equal(sizeof(struct msg_chunk), 53664);
+    assert_int_equal(sizeof(struct msg_chunk), 53672);
     assert_int_equal(sizeof(struct msg_command), 4112);
     assert_int_equal(sizeof(struct msg_answer), 49168);
 }
@@ -343,7 +344,8 @@ static void what_is_wrong_is_named(void **state)
 
 #define CHUNK(offset, why, data)                                                                   \
     "{\"t\":\"chunk\",\"id\":7,\"offset\":" offset ",\"size\":11,\"server_id\":3,\"why\":\"" why   \
-    "\",\"version\":\"\",\"server_uuid\":\"\",\"reach\":\"\",\"data\":\"" data "\"}"
+    "\",\"hopeless\":false,\"version\":\"\",\"server_uuid\":\"\",\"reach\":\"\",\"data\":\"" data  \
+    "\"}"
 
 static void a_slice_has_limits(void **state)
 {

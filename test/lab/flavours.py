@@ -53,6 +53,16 @@ def run(what, argv, text=None):
         raise RuntimeError(f'{what}: exit {done.returncode}: {done.stdout[-3000:]}')
 
 
+def from_script(name):
+    """The directory that a script of test/lib makes and prints; RuntimeError if it can't."""
+    made = subprocess.run(['sh', os.path.join(ROOT, 'test', 'lib', name)],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if made.returncode:
+        raise RuntimeError(f'{name}: {made.stdout.strip()}')
+    return made.stdout.split()[-1]
+
+
 class Flavour:
     """A kind of server. `template` is a directory that make_template has filled."""
     replica, source = 'REPLICA', 'SOURCE'
@@ -80,6 +90,10 @@ class Flavour:
 
     def tls(self, directory):
         """`mysql.tls` of cluster.yaml, or None for its default; files it needs go there."""
+
+    def encryption(self, lab):
+        """Lines for my.cnf with which binary logs are encrypted; what they need is made on every
+        host. RuntimeError if it can't be had."""
 
     def follow(self, address, gtid=True, at=None, **options):
         """The statement that names the source; options as in retry_count=5, ssl=1."""
@@ -140,6 +154,14 @@ performance_schema = 0
 
     def argv(self, host, config):
         return ['mariadbd', f'--defaults-file={config}']
+
+    def encryption(self, lab):
+        keys = os.path.join(lab.shared, 'keys')
+        with open(keys, 'w') as f:
+            f.write(f'1;{os.urandom(32).hex()}\n')
+        return (f'plugin_dir = {from_script("install-mariadb-plugins.sh")}',
+                'plugin_load_add = file_key_management', f'file_key_management_filename = {keys}',
+                'encrypt_binlog = 1')
 
     def status(self, rows):
         """SHOW SLAVE STATUS with the words of MySQL 8.4."""
@@ -218,12 +240,7 @@ performance_schema_digests_size = 0
     def packages(cls):
         """Where MySQL's packages are unpacked; RuntimeError if they can't be had."""
         if cls._packages is None:
-            made = subprocess.run(['sh', os.path.join(ROOT, 'test', 'lib', 'install-mysql.sh')],
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True)
-            if made.returncode:
-                raise RuntimeError(f'no MySQL: {made.stdout.strip()}')
-            cls._packages = made.stdout.split()[-1]
+            cls._packages = from_script('install-mysql.sh')
         return cls._packages
 
     def root_script(self, root, *shown):
@@ -267,6 +284,23 @@ performance_schema_digests_size = 0
     @staticmethod
     def root(host):
         return os.path.join(host.directory, 'root')
+
+    def encryption(self, lab):
+        """Which keyring is used is said in a file beside the program, so it stands alone in a
+        directory of this host; where the keys are, in one beside the plugin."""
+        plugins = os.path.join(lab.shared, 'plugins')
+        os.mkdir(plugins)
+        for so in ('component_keyring_file.so', *(file for _, file in self.plugins)):
+            shutil.copy(f'{self.packages()}/usr/lib/mysql/plugin/{so}', plugins)
+        with open(os.path.join(plugins, 'component_keyring_file.cnf'), 'w') as f:
+            f.write('{"path": "/run/mysqld/keyring", "read_only": false}')
+        for h in lab.dbs():
+            at = f'{self.root(h)}/usr/sbin'
+            h.ns.run(['sh', '-c', f'mount -t tmpfs -o mode=755 lab {at} && touch {at}/mysqld && '
+                      f'mount --bind {self.packages()}/usr/sbin/mysqld {at}/mysqld && '
+                      f'cat > {at}/mysqld.my'],
+                     stdin='{"components": "file://component_keyring_file"}')
+        return f'plugin_dir = {plugins}', 'binlog_encryption = ON'
 
     def install_clients(self, host, directory):
         for name in ('mysql', 'mysqlbinlog'):

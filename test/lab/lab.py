@@ -208,16 +208,22 @@ class Lab:
         return [*self.writer_ips(), *READERS]
 
     def start(self, hamm=True, more_hosts=None, client_addresses=(), ipv6=False, gtid=True,
-              my_cnf=(), **overrides):
+              my_cnf=(), encrypted=False, **overrides):
         """Everything up: servers, recorder, agents and monitor, all hosts ONLINE, db1 writer.
 
         ipv6: every host has an address of that kind too, and so has the writer role.
         gtid=False: the servers replicate by file and position (on MySQL with gtid_mode=OFF).
-        my_cnf: further lines for every server, whenever it is started."""
+        my_cnf: further lines for every server, whenever it is started.
+        encrypted: so are the binary logs of all servers."""
         self.ipv6, self.gtid, self.my_cnf = ipv6, gtid, my_cnf
         if hamm and not os.access(self.hamm, os.X_OK):
             raise Failure(f'{self.hamm}: no such program; build it first')
         self.make_network(more_hosts, client_addresses)
+        if encrypted:
+            try:
+                self.my_cnf = (*my_cnf, *self.flavour.encryption(self))
+            except RuntimeError as e:
+                raise Skipped(str(e)) from e
         self.start_servers()
         self.start_recorder()
         if hamm:

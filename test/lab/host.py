@@ -183,6 +183,16 @@ class Host:
     def send_again(self):
         self.ns.run(['nft', 'delete', 'table', 'inet', 'lab'])
 
+    def purge(self):
+        """Of its binary logs only the newest is left."""
+        newest = self.sql('SHOW BINARY LOGS')[-1]['Log_name']
+        self.lab.mark(f'{self.name}: binary logs before {newest} are purged')
+
+        def purged():
+            self.sql(f"PURGE BINARY LOGS TO '{newest}'")  # not those that are being sent
+            return self.sql('SHOW BINARY LOGS')[0]['Log_name'] == newest
+        self.lab.wait_until(purged, 5, f'{self.name} has purged its binary logs')
+
     @contextlib.contextmanager
     def agent_away(self):
         """For what an administrator does in several steps, and its agent would put right between.

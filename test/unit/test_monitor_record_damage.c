@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Recordings that are damaged, cut off, of another build, or made to do harm. */
+#include "rounds.h"
 #include "test_monitor_record_rig.h"
 
 static uint8_t *load(const char *path, size_t *len)
@@ -36,7 +37,7 @@ static void test_a_flipped_byte_is_found(void **state)
     (void)state;
     record_some(300);
     all = load(rig.path, &len);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < ROUNDS(400); i++) {
         size_t at = chance((unsigned)len);
         uint8_t was = all[at];
 
@@ -52,7 +53,7 @@ static void test_a_flipped_byte_is_found(void **state)
         all[at] = was;
     }
     free(all);
-    assert_true(cut < 300);
+    assert_true(cut < ROUNDS(300));
 }
 
 static void test_a_tail_that_is_missing(void **state)
@@ -153,7 +154,7 @@ static void test_hostile_steps(void **state)
     snprintf(who, sizeof who, "%s", r.who);
     record_reader_close(&r);
     assert_true(section.len && steps.len);
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < ROUNDS(2000); i++) {
         struct record_file f;
         size_t at = chance((unsigned)steps.len);
         char was = steps.at[at];
@@ -167,7 +168,7 @@ static void test_hostile_steps(void **state)
         refused += replay(rig.path);
         steps.at[at] = was;
     }
-    assert_true(refused > 1000);
+    assert_true(refused > ROUNDS(1000));
     buf_free(&section);
     buf_free(&steps);
 }

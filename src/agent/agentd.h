@@ -318,7 +318,6 @@ void agentd_tail(struct agentd *d, const struct agent_action *a);
 void agentd_tail_stop(struct agentd *d);
 
 /* disk.c */
-bool disk_is_full(uint64_t bytes_left, bool was);
 void agentd_disk_tick(struct agentd *d);
 
 /* quarantine.c */

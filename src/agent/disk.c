@@ -12,18 +12,13 @@
 
 enum { DISK_MS = 2000 };
 
-bool disk_is_full(uint64_t bytes_left, bool was)
-{
-    return bytes_left < (was ? ROOM_AGAIN : ROOM_FULL);
-}
-
 static void disk_judge(struct agentd_disk *x, const uv_statfs_t *fs)
 {
     struct agentd *d = x->d;
     uint64_t left = fs->f_bavail * fs->f_bsize;
     bool was = x->full;
 
-    x->full = disk_is_full(left, was);
+    x->full = room_is_full(left, was);
     if (!x->full) {
         x->problem[0] = '\0';
         if (was)

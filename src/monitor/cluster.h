@@ -95,7 +95,11 @@ struct cluster {
     uint64_t journalled;      /* everything up to this number of the engine is on disk */
     uv_timer_t journal_retry;
     struct log_limit journal_limit;
-    char journal_dir[256]; /* where it is */
+    char journal_dir[256];                                /* where it is */
+    char journal_trouble[WHY_LEN], room_trouble[WHY_LEN]; /* "" none */
+    uv_fs_t room;
+    bool room_asked, room_full;
+    int64_t room_next_ms;
 
     struct held *held; /* HELD_MAX of them */
     unsigned helds;
@@ -139,7 +143,7 @@ void cluster_address(const struct conf_addr *a, unsigned port, struct sockaddr_s
 /* state.c: struct engine_durable as JSON, by name, so that the file may change between starts */
 int state_open(struct cluster *c, const char *state_dir, struct err *e) MUST_CHECK;
 void state_persist(struct cluster *c, uint64_t number);
-void state_tick(struct cluster *c); /* a disk that hangs is no secret */
+void state_tick(struct cluster *c); /* a disk that hangs, or is full, is no secret */
 void state_close(struct cluster *c);
 char *state_encode(const struct engine_durable *d, const struct names *names);
 int state_decode(struct engine_durable *d, const struct names *names, const char *text, size_t len,

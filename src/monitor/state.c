@@ -2,6 +2,7 @@
  * The monitor's memory: struct engine_durable as one JSON record of the journal. Hosts and slots
  * stand in it by name, so that the configuration may change between two starts. */
 #include "base/clock.h"
+#include "base/room.h"
 #include "loop/timer.h"
 #include "monitor/cluster.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_MS = 200, HUNG_MS = 2000, VERSION = 1 };
+enum { RETRY_MS = 200, HUNG_MS = 2000, ROOM_MS = 2000, VERSION = 1 };
 
 static json_t *state_set(hostset set, const struct names *names)
 {
@@ -185,6 +186,13 @@ static void state_on_last(void *owner, const struct journal_last *last)
 
 static void state_append(struct cluster *c);
 
+static void state_trouble(struct cluster *c)
+{
+    const char *worst = c->journal_trouble[0] ? c->journal_trouble : c->room_trouble;
+
+    snprintf(c->status.trouble, sizeof c->status.trouble, "%s", worst);
+}
+
 static void state_on_retry(uv_timer_t *t)
 {
     state_append(t->data);
@@ -198,18 +206,20 @@ static void state_on_done(void *owner, uint64_t seq, int err)
     if (err) {
         if (seq != c->seq)
             return; /* a newer one is on its way */
-        snprintf(c->status.trouble, sizeof c->status.trouble,
+        snprintf(c->journal_trouble, sizeof c->journal_trouble,
                  "the journal in %.100s cannot be written (%s): nothing new is ordered or granted "
                  "until it can; make room there or mend the disk",
                  c->journal_dir, strerror(-err));
         if (log_allowed(&c->journal_limit, clock_boot_ms(), &held))
-            log_error(&c->log, "%s", c->status.trouble);
+            log_error(&c->log, "%s", c->journal_trouble);
+        state_trouble(c);
         if (!c->stopping)
             timer_in(&c->journal_retry, RETRY_MS, state_on_retry);
         return;
     }
     c->journal_limit = (struct log_limit){0};
-    c->status.trouble[0] = '\0';
+    c->journal_trouble[0] = '\0';
+    state_trouble(c);
     /* Every one counts: where the disk is slower than the engine, the newest is never done. */
     if (c->appended[seq % APPENDED_MAX].seq == seq)
         c->journalled = c->appended[seq % APPENDED_MAX].after;
@@ -231,15 +241,56 @@ static void state_append(struct cluster *c)
     free(text);
 }
 
+/* The journal keeps some room for itself, so it may go on for a while on a disk that is full. */
+static void state_on_room(uv_fs_t *req)
+{
+    struct cluster *c = req->data;
+    const uv_statfs_t *fs = req->ptr;
+    uint64_t left = req->result == 0 ? fs->f_bavail * fs->f_bsize : UINT64_MAX;
+    bool was = c->room_full;
+
+    uv_fs_req_cleanup(req);
+    c->room_asked = false;
+    c->room_full = room_is_full(left, was);
+    c->room_trouble[0] = '\0';
+    if (c->room_full)
+        snprintf(c->room_trouble, sizeof c->room_trouble,
+                 "%.100s is full (%" PRIu64 " bytes free): the journal in it goes on only with the "
+                 "room it keeps for itself; free space there",
+                 c->journal_dir, left);
+    if (c->room_full != was)
+        log_at(was ? LOG_NOTE : LOG_WARN, &c->log, "%s%s", was ? c->journal_dir : c->room_trouble,
+               was ? " has room again" : "");
+    state_trouble(c);
+    closer_sub(&c->closer);
+}
+
+static void state_ask_room(struct cluster *c, int64_t now)
+{
+    if (c->room_asked || now < c->room_next_ms)
+        return;
+    c->room_next_ms = now + ROOM_MS;
+    c->room.data = c;
+    c->room_asked = uv_fs_statfs(c->loop, &c->room, c->journal_dir, state_on_room) == 0;
+    if (c->room_asked)
+        closer_add(&c->closer);
+}
+
 void state_tick(struct cluster *c)
 {
-    int64_t since = journal_waiting_since(c->journal);
+    int64_t since, now = clock_boot_ms();
 
-    if (since != CLOCK_NEVER && clock_boot_ms() - since >= HUNG_MS)
-        snprintf(c->status.trouble, sizeof c->status.trouble,
-                 "the disk with the journal in %.100s has not answered for %" PRId64
-                 " s: nothing new is ordered or granted until it does",
-                 c->journal_dir, (clock_boot_ms() - since) / 1000);
+    if (c->stopping)
+        return;
+    state_ask_room(c, now);
+    since = journal_waiting_since(c->journal);
+    if (since == CLOCK_NEVER || now - since < HUNG_MS)
+        return;
+    snprintf(c->journal_trouble, sizeof c->journal_trouble,
+             "the disk with the journal in %.100s has not answered for %" PRId64
+             " s: nothing new is ordered or granted until it does",
+             c->journal_dir, (now - since) / 1000);
+    state_trouble(c);
 }
 
 void state_persist(struct cluster *c, uint64_t number)

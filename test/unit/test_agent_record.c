@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -226,6 +228,55 @@ static void a_kill_at_any_moment_leaves_a_whole_record(void **state)
     }
 }
 
+static void fill(void)
+{
+    static char block[4096];
+    char path[160];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/filler", sub);
+    fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    while (write(fd, block, sizeof block) > 0)
+        ;
+    close(fd);
+}
+
+/* What there is goes on, also for the next agent; without any there is no agent. */
+static void a_full_directory_stops_no_agent_that_ran(void **state)
+{
+    static char long_text[RECORD_MAX];
+    struct err e = {0};
+    struct record r;
+    char path[160];
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(mkdir(sub, 0755), 0);
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    assert_int_equal(mount("none", sub, "tmpfs", 0, "size=64k"), 0);
+    memset(long_text, 'x', sizeof long_text - 1);
+    up(&r);
+    put(&r, "a");
+    fill();
+    put(&r, long_text);
+    put(&r, long_text);
+    record_close(&r);
+    up(&r);
+    assert_holds(&r, long_text);
+    put(&r, "b");
+    assert_holds(&r, "b");
+    record_close(&r);
+    snprintf(path, sizeof path, "%s/shop.db1.lease", sub);
+    unlink(path);
+    fill();
+    assert_int_equal(record_open(&r, sub, "shop", "db1", &e), -ENOSPC);
+    assert_non_null(strstr(e.msg, "make room there"));
+    assert_int_equal(umount(sub), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -237,6 +288,7 @@ int main(void)
         TEST(a_second_agent_is_refused),
         TEST(a_directory_on_disk_is_warned_about),
         TEST(a_kill_at_any_moment_leaves_a_whole_record),
+        TEST(a_full_directory_stops_no_agent_that_ran),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

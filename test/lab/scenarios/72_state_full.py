@@ -76,6 +76,9 @@ def monitor(lab):
     client = lab.client()
     client.wait_acked(50, server='db1')
     used = mon.fill_disk(place)
+    full = f'monitor mon1: {place} is full ('
+    lab.wait_until(lambda: full in lab.status_text(), 15, 'status names the disk', lab.status_text)
+    lab.mark(lab.status_text())
     named = f'the journal in {place} cannot be written (No space left on device)'
 
     def decided():  # until what it has of its last block is used
@@ -92,7 +95,8 @@ def monitor(lab):
     mon.free_disk(used, place)
     lab.wait_writer('db2', 10)
     client.wait_acked(50, server='db2')
-    lab.wait_until(lambda: named not in lab.status_text(), 5, 'status is quiet', lab.status_text)
+    lab.wait_until(lambda: named not in lab.status_text() and full not in lab.status_text(), 5,
+                   'status is quiet', lab.status_text)
     client.stop()
     lab.assert_nothing_lost(client, 'db2')
     return f'gap {client.gap(at - 0.1)[0]:.2f} s, 4 s and more of it without room'

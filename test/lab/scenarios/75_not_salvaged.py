@@ -13,15 +13,17 @@ def run(lab, variant):
     """kill -9 of the writer while nobody receives from it, and its binary log can't be handed over.
 
     encrypted: so are the binary logs. purged: its server has purged what db2 lacks. The reason is
-    told, and db2 opens without waiting for salvage_timeout. The receipt says what is lost as far as
-    it is known; db1, started again, makes that exact, to the GTID, and stays out. Why its own
-    transactions are kept in no file is told too.
+    told, db2 fetches what db3 has received more, and opens without waiting for salvage_timeout. The
+    receipt says what is lost as far as it is known; db1, started again, makes that exact, to the
+    GTID, and stays out. Why its own transactions are kept in no file is told too.
     """
     lab.start(encrypted=variant == 'encrypted', failover={'salvage_timeout': f'{SALVAGE_S}s'})
     one = lab.host('db1')
     client = lab.client()
     client.wait_acked(30)
-    one.withhold('db2', 'db3')
+    one.withhold('db2')
+    client.wait_acked(30)
+    one.withhold('db3')
     client.wait_acked(30)
     one.sql('FLUSH BINARY LOGS')
     had = logged(one)
@@ -37,6 +39,7 @@ def run(lab, variant):
     lab.check(gap < SALVAGE_S / 2, f'{gap:.1f} s without a writer: it waited for what cannot be')
     receipt, events = last_of(lab, 'db1'), lab.ctl('events', '-n', '60')[1]
     lab.check('cannot be had: ' in events or 'cannot have' in events, f'not told: {events}')
+    lab.check('db2 fetches from db3' in events, f'db3 has more: {events}')
     lab.check(variant in events and variant in receipt['lost_why'], f'{receipt}, {events}')
     if variant == 'encrypted':
         tail = of_db1(lab, 'tail')

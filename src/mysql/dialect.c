@@ -440,6 +440,13 @@ static bool dialect_user_is(const char *user, const char *const *users, unsigned
     return false;
 }
 
+bool dialect_is_replica(const struct db_result *r, unsigned row)
+{
+    const char *command = db_named(r, row, "Command");
+
+    return command && strncmp(command, "Binlog Dump", strlen("Binlog Dump")) == 0;
+}
+
 bool dialect_is_client(const struct db_result *r, unsigned row, const char *const *spare_users,
                        unsigned n)
 {
@@ -453,8 +460,8 @@ bool dialect_is_client(const struct db_result *r, unsigned row, const char *cons
     if (dialect_user_is(user, servers_own, ARRAY_LEN(servers_own)) ||
         dialect_user_is(user, spare_users, n))
         return false;
-    return strncmp(command, "Binlog Dump", strlen("Binlog Dump")) != 0 &&
-           strncmp(command, "Slave_", strlen("Slave_")) != 0 && strcmp(command, "Daemon") != 0;
+    return !dialect_is_replica(r, row) && strncmp(command, "Slave_", strlen("Slave_")) != 0 &&
+           strcmp(command, "Daemon") != 0;
 }
 
 bool dialect_awaits_acknowledgement(const struct db_result *r, unsigned row)

@@ -124,7 +124,9 @@ int dialect_read_repl(const struct dialect *d, const struct db_result *r, struct
                       struct err *e) MUST_CHECK;
 void dialect_read_coordinates(const struct db_result *r, struct server_facts *f);
 
-/* A row of SHOW PROCESSLIST: may it be killed when clients have to go? Not replication's own
+/* A row of SHOW PROCESSLIST: a replica fetches through it. */
+bool dialect_is_replica(const struct db_result *r, unsigned row);
+/* May it be killed when clients have to go? Not replication's own
  * connections, not the server's own threads, nobody who is not authenticated yet, not the users
  * named. */
 bool dialect_is_client(const struct db_result *r, unsigned row, const char *const *spare_users,

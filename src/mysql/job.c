@@ -142,6 +142,7 @@ static void job_over(struct job *j, bool ok, enum db_error error, unsigned numbe
         return;
     if (j->tail.restoring && !j->tail.pointed)
         r.error = j->tail.error;
+    db_cancel(j->side);
     job_hide((char *)r.text, j->args.follow.password);
     job_hide((char *)r.text, j->args.tail_password);
     uv_timer_stop(&j->timer);
@@ -210,16 +211,16 @@ static void job_too_late(struct job *j)
 
 /* ---- statements ---- */
 
-static int64_t job_left_ms(const struct job *j)
+int64_t job_left_ms(const struct job *j)
 {
     return j->until_ms - clock_boot_ms();
 }
 
-static void job_abandon(struct job *j)
+void job_abandon(struct job *j, const struct db *db)
 {
     if (j->abandoned_n == JOB_ABANDONED_MAX)
         memmove(j->abandoned, j->abandoned + 1, --j->abandoned_n * sizeof j->abandoned[0]);
-    j->abandoned[j->abandoned_n++] = db_connection_id(j->db);
+    j->abandoned[j->abandoned_n++] = db_connection_id(db);
 }
 
 static void job_on_answer(struct db *db, const struct db_result *r)
@@ -228,7 +229,7 @@ static void job_on_answer(struct db *db, const struct db_result *r)
     char text[1024];
 
     if (j->switching && db_is_closed(db))
-        job_abandon(j);
+        job_abandon(j, db);
     j->switching = false;
     if (j->cancelled) {
         job_cancelled(j);
@@ -495,10 +496,12 @@ struct job *job_new(uv_loop_t *loop, const struct job_opts *opts)
     j->opts.monitor_user = job_text(opts->monitor_user);
     j->opts.replication_user = job_text(opts->replication_user);
     j->db = db_new(loop, &j->opts.db, job_on_lost, j);
+    j->side = db_new(loop, &j->opts.db, NULL, j);
     CHECK(uv_timer_init(loop, &j->timer) == 0);
     j->timer.data = j;
     j->closer.owner = j;
     closer_add(&j->closer); /* the connection */
+    closer_add(&j->closer); /* the second one */
     closer_add(&j->closer); /* the timer */
     return j;
 }
@@ -545,6 +548,7 @@ void job_close(struct job *j, void (*closed)(void *owner))
     }
     j->closed = closed;
     db_close(j->db, job_on_db_closed);
+    db_close(j->side, job_on_db_closed);
     closer_handle(&j->closer, (uv_handle_t *)&j->timer);
     closer_end(&j->closer, job_on_closed);
 }

@@ -22,6 +22,7 @@ struct job {
     uv_loop_t *loop;
     struct job_opts opts; /* texts owned */
     struct db *db;
+    struct db *side; /* a second connection, for job_semi.c; else closed */
     uv_timer_t timer;
     struct closer closer;
     void (*closed)(void *owner);
@@ -52,6 +53,7 @@ struct job {
     bool awaits;            /* a killed connection still waits for a replica's acknowledgement */
     char semi_sync_off[64]; /* the variable that was switched off so that it ends, and has to be on
                                again; "" none. Survives jobs */
+    job_step_fn let_through;
     bool kill_denied;
     unsigned killed, clients, patience;
     unsigned kill_n, kill_at, lingering_n;
@@ -105,6 +107,16 @@ void job_fail(struct job *j, unsigned number, const char *fmt, ...) PRINTF_LIKE(
 /* An SQL error answer ends the job. */
 void job_fail_sql(struct job *j, const struct db_result *r);
 void job_why(struct job *j, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int64_t job_left_ms(const struct job *j);
+/* What was sent there may still be carried out: the next job ends that connection first. */
+void job_abandon(struct job *j, const struct db *db);
+
+/* job_semi.c */
+/* Commits that wait for an acknowledgement go through: semi_sync_off, which says whether they do;
+ * then `then`. */
+void job_semi_off(struct job *j, job_step_fn then);
+/* If that was done: as it was before, then `then`. */
+void job_semi_on(struct job *j, job_step_fn then);
 
 /* job_place.c */
 /* Does this server replicate by file and position? */

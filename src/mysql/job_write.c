@@ -12,9 +12,8 @@
  * (semi-synchronous replication), not even a killed one, and it holds read_only up. MariaDB ends
  * it, and the commit is there. Nobody is told that it succeeded, but by KILL QUERY (MariaDB: OK
  * without any replica), so only whole connections are killed. What is still waiting when all
- * clients are killed and a fence can't wait is let through by switching the source's side off for
- * as long as that takes: the commits are in the binary log anyway, and a restart would bring them
- * back too.
+ * clients are killed and a fence can't wait is let through (job_semi.c): the commits are in the
+ * binary log anyway, and a restart would bring them back too.
  *
  * A killed connection stays in the list while it rolls back. Most are gone in a few ms; of those
  * that stay, information_schema.innodb_trx tells whether they do roll back. InnoDB renews that
@@ -44,41 +43,11 @@ static bool ro_is_on(const struct job *j, bool read_only, bool super_read_only)
 
 /* ---- commits that wait for a replica ---- */
 
-static void ro_end(struct job *j)
+static void ro_end(struct job *j, const struct db_result *r)
 {
+    (void)r;
     job_end(j, "closed for writes, %u client connection%s ended", j->killed,
             j->killed == 1 ? "" : "s");
-}
-
-static void ro_on_semi_sync_on(struct job *j, const struct db_result *r)
-{
-    if (r->error == DB_OK)
-        j->semi_sync_off[0] = 0;
-    ro_end(j);
-}
-
-static void ro_switch(struct job *j, bool on, job_step_fn then)
-{
-    char sql[sizeof j->semi_sync_off + 32];
-
-    snprintf(sql, sizeof sql, "SET GLOBAL %s=%d", j->semi_sync_off, on);
-    job_try(j, "semi-sync", sql, then);
-}
-
-/* As the DBA had it. */
-static void ro_semi_sync_on(struct job *j)
-{
-    if (j->semi_sync_off[0])
-        ro_switch(j, true, ro_on_semi_sync_on);
-    else
-        ro_end(j);
-}
-
-static void ro_on_semi_sync_off(struct job *j, const struct db_result *r)
-{
-    if (r->error)
-        j->semi_sync_off[0] = 0;
-    job_pause(j, JOB_LINGER_MS, ro_list);
 }
 
 static void ro_on_semi_sync(struct job *j, const struct db_result *r)
@@ -89,8 +58,7 @@ static void ro_on_semi_sync(struct job *j, const struct db_result *r)
         ro_kill(j, NULL);
         return;
     }
-    memcpy(j->semi_sync_off, j->semi_sync.switch_name, sizeof j->semi_sync_off);
-    ro_switch(j, false, ro_on_semi_sync_off);
+    job_semi_off(j, ro_list);
 }
 
 /* ---- the end: is it still on, now that nobody is left? ---- */
@@ -104,7 +72,7 @@ static void ro_observed(struct job *j, const struct db_result *r)
         ro_list(j, NULL);
         return;
     }
-    ro_semi_sync_on(j);
+    job_semi_on(j, ro_end);
 }
 
 static bool ro_lingers(const struct job *j, uint64_t id)
@@ -213,6 +181,7 @@ static void ro_kill(struct job *j, const struct db_result *r)
             job_pause(j, JOB_LINGER_MS, ro_list);
         } else {
             j->awaits = false;
+            j->patience--;
             job_try(j, "semi-sync", j->dialect->text[STMT_SEMI_SYNC], ro_on_semi_sync);
         }
     } else if (!j->holds) {

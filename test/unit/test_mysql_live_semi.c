@@ -104,6 +104,28 @@ static void closing_lets_nobody_believe(struct doer *d, bool planned)
     server_do(&source, "DELETE FROM shop.t WHERE text='unacknowledged'");
 }
 
+/* MySQL looks once a second whether it may stop reading acknowledgements. */
+static void closing_does_not_wait_for_that(struct doer *d)
+{
+    for (int wait_ms = 0; wait_ms < 1000; wait_ms += 250) {
+        struct client c[3];
+
+        server_do(&source, "INSERT INTO shop.t VALUES (NULL, 'acknowledged')");
+        server_freeze(&replica);
+        commits_wait(c);
+        loop_for(d->m, wait_ms);
+        assert_done(d, JOB_READ_ONLY, (struct job_args){.limit_ms = 500});
+        server_thaw(&replica);
+        for (int i = 0; i < 3; i++) {
+            assert_true(client_end(&c[i]) != 0);
+            client_close(&c[i]);
+        }
+        assert_int_equal(switched_on(), 1);
+        assert_done(d, JOB_WRITABLE, NO_ARGS);
+        assert_true(replica_acknowledges(d));
+    }
+}
+
 static void everything(void)
 {
     struct meter m;
@@ -126,6 +148,10 @@ static void everything(void)
     closing_lets_nobody_believe(&d, false);
     assert_true(replica_acknowledges(&d));
     closing_lets_nobody_believe(&d, true);
+    if (mysql) {
+        assert_true(replica_acknowledges(&d));
+        closing_does_not_wait_for_that(&d);
+    }
     doer_close(&d);
     doer_close(&r);
     meter_stop(&m);

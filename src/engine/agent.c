@@ -391,6 +391,7 @@ void agent_step(struct agent *a, const struct agent_event *ev, struct agent_plan
         agent_expire(a, now, p);
     agent_event_in(a, ev, p);
     agent_work(a, now, p);
+    agent_tail_work(a, p);
     agent_aside_work(a, now, p);
     agent_ask_leases(a, now, p);
     agent_ask_promises(a, now, p);

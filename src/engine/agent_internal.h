@@ -44,6 +44,7 @@ int64_t agent_lease_deadline(const struct agent *a);
 /* agent_tail.c */
 void agent_tail_wanted(struct agent *a, int64_t died_ms);
 void agent_tail_mysqld(struct agent *a, int64_t now, struct agent_plan *p); /* it changed */
+void agent_tail_work(struct agent *a, struct agent_plan *p);
 void agent_on_tail(struct agent *a, const struct agent_event *ev, struct agent_plan *p);
 bool agent_gave_up_salvage(const struct agent *a);
 void agent_not_salvaged(struct agent *a, bool hopeless); /* a try failed */

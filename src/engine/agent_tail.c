@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * The binary log of a server that died as the writer: it is read as soon as the server can't write
- * any more, and what it holds is told, until a new server is up. */
+ * The binary log of a server that died as the writer: it is read once the writable slot is left,
+ * for until then a server that somebody starts may be written to, and what it holds is told, until
+ * the agent knows of a new server. */
 #include "engine/agent_internal.h"
 
 #include <stdio.h>
@@ -19,8 +20,10 @@ static bool agent_was_writer(const struct agent *a)
     return w >= 0 && a->slot[w].hold != HOLD_NONE;
 }
 
-static void agent_tail_read(struct agent *a, struct agent_plan *p)
+void agent_tail_work(struct agent *a, struct agent_plan *p)
 {
+    if (a->mysqld != MYSQLD_DEAD || !a->tail.died_ms || a->tail.asked || agent_was_writer(a))
+        return;
     a->tail.asked = true;
     agent_plan_add(p, AA_TAIL)->died = a->tail.died_ms;
 }
@@ -31,14 +34,10 @@ void agent_tail_mysqld(struct agent *a, int64_t now, struct agent_plan *p)
         a->tail = (struct agent_tail){0};
         agent_plan_add(p, AA_RECORD);
     }
-    if (a->mysqld != MYSQLD_DEAD)
-        return;
-    if (!a->tail.died_ms && agent_was_writer(a)) {
+    if (a->mysqld == MYSQLD_DEAD && !a->tail.died_ms && agent_was_writer(a)) {
         agent_tail_wanted(a, now > 0 ? now : 1);
         agent_plan_add(p, AA_RECORD);
     }
-    if (a->tail.died_ms && !a->tail.asked)
-        agent_tail_read(a, p);
 }
 
 void agent_on_tail(struct agent *a, const struct agent_event *ev, struct agent_plan *p)

@@ -209,7 +209,6 @@ secure_file_priv = NULL
 innodb_redo_log_capacity = 8M
 innodb_buffer_pool_size = 32M
 innodb_use_native_aio = 0
-innodb_doublewrite = OFF
 innodb_log_writer_threads = OFF
 innodb_buffer_pool_load_at_startup = 0
 innodb_buffer_pool_dump_at_shutdown = 0
@@ -290,7 +289,8 @@ performance_schema_digests_size = 0
         directory of this host; where the keys are, in one beside the plugin."""
         plugins = os.path.join(lab.shared, 'plugins')
         os.mkdir(plugins)
-        for so in ('component_keyring_file.so', *(file for _, file in self.plugins)):
+        for so in ('component_keyring_file.so', 'component_reference_cache.so',
+                   *(file for _, file in self.plugins)):
             shutil.copy(f'{self.packages()}/usr/lib/mysql/plugin/{so}', plugins)
         with open(os.path.join(plugins, 'component_keyring_file.cnf'), 'w') as f:
             f.write('{"path": "/run/mysqld/keyring", "read_only": false}')
@@ -298,7 +298,7 @@ performance_schema_digests_size = 0
             at = f'{self.root(h)}/usr/sbin'
             h.ns.run(['sh', '-c', f'mount -t tmpfs -o mode=755 lab {at} && touch {at}/mysqld && '
                       f'mount --bind {self.packages()}/usr/sbin/mysqld {at}/mysqld && '
-                      f'cat > {at}/mysqld.my'],
+                      f'cat > {at}/mysqld.my && chmod 444 {at}/mysqld.my'],
                      stdin='{"components": "file://component_keyring_file"}')
         return f'plugin_dir = {plugins}', 'binlog_encryption = ON'
 

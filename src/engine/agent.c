@@ -216,9 +216,12 @@ static void agent_on_monitor(struct agent *a, const struct agent_event *ev, stru
 
     if (!agent_obeys(a, ev->monitor.link, epoch, monitor, p))
         return;
+    a->report_due = a->report_due || a->link != ev->monitor.link; /* it knows nothing yet */
     a->link = ev->monitor.link;
     a->heard_ms = ev->now_ms;
-    if (m->kind == MSG_ORDER)
+    if (m->kind == MSG_BEAT)
+        a->passive = m->beat.passive;
+    else if (m->kind == MSG_ORDER)
         agent_on_order(a, ev->now_ms, &m->order, p);
     else if (m->kind == MSG_GRANT)
         agent_on_grant(a, ev->now_ms, &m->grant, p);

@@ -262,6 +262,7 @@ struct agent {
     bool persisting;
     int link;         /* the obeyed monitor's; -1 none */
     int64_t heard_ms; /* its last word; -1 not in this life */
+    bool passive;     /* as its last beat says */
     bool ordered;     /* an order was accepted in this life */
     struct msg_order order;
     uint64_t settled;

@@ -24,6 +24,8 @@ void agent_start_of(const struct agent *a, int64_t now, struct agent_start *out)
             out->why = "it did not die as the writer";
     } else if (!agent_start_held(a)) {
         out->why = "the monitor lets it start";
+    } else if (a->passive) {
+        out->why = "the monitor is passive and orders nothing";
     } else if (a->tail.state == TAIL_FAILED) {
         out->why = "it died as the writer, but its binary log cannot be read";
     } else if (now >= start_held_until(a)) {

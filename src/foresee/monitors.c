@@ -40,6 +40,7 @@ void monitor_send(struct foresee *f, struct foresee_mail *m)
     m->held = false;
     if (m->kind == MSG_BEAT) {
         m->beat.epoch = f->e.epoch;
+        m->beat.passive = f->e.mode == MODE_PASSIVE;
         memcpy(m->beat.monitor, f->e.identity, sizeof m->beat.monitor);
     } else if (m->kind == MSG_ORDER) {
         if (!h->order.serial || h->order_after > f->journalled) {

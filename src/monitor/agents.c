@@ -225,6 +225,7 @@ void agents_beat(struct cluster *c, int host)
     c->out.kind = MSG_BEAT;
     memset(&c->out.beat, 0, sizeof c->out.beat);
     c->out.beat.epoch = c->engine.epoch;
+    c->out.beat.passive = c->engine.mode == MODE_PASSIVE;
     memcpy(c->out.beat.monitor, c->engine.identity, sizeof c->out.beat.monitor);
     wire_send(&c->wire[host], &c->out);
 }

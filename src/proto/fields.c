@@ -117,7 +117,7 @@ static const struct field hello_fields[] = {
 #undef THIS
 
 #define THIS msg_beat
-static const struct field beat_fields[] = {U64(epoch), TEXT(monitor), {0}};
+static const struct field beat_fields[] = {U64(epoch), TEXT(monitor), BOOL(passive), {0}};
 #undef THIS
 
 #define THIS msg_refusal

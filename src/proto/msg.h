@@ -102,6 +102,7 @@ struct msg_hello {
 struct msg_beat {
     uint64_t epoch;
     char monitor[IDENTITY_LEN];
+    bool passive; /* it orders nothing, so nobody need wait for an order */
 };
 
 struct msg_refusal {

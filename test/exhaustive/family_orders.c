@@ -371,7 +371,7 @@ static void run(void)
         world_answers(101);
         if (i % 4 == 3) {
             msg.kind = MSG_BEAT;
-            msg.beat = (struct msg_beat){EPOCH, "mon1.old"};
+            msg.beat = (struct msg_beat){EPOCH, "mon1.old", false};
             step((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK, &msg}});
             world_answers(101);
         }

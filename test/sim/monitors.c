@@ -146,6 +146,7 @@ static void monitor_send(struct sim *s, int m, enum action_kind kind, int host,
     case ACT_BEAT:
         out.kind = MSG_BEAT;
         out.beat.epoch = x->e.epoch;
+        out.beat.passive = x->e.mode == MODE_PASSIVE;
         memcpy(out.beat.monitor, x->e.identity, IDENTITY_LEN);
         break;
     case ACT_ORDER:

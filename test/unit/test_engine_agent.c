@@ -473,9 +473,20 @@ static void test_half_done_job_is_looked_at_anew(void **state)
     assert_int_not_equal(reported(WRITER)->hold, HOLD_HELD);
 }
 
+static void test_a_monitor_on_a_new_connection_is_told_at_once(void **state)
+{
+    (void)state;
+    settle();
+    beat();
+    assert_null(planned(AA_REPORT));
+    feed((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK + 1, &m}});
+    assert_non_null(planned(AA_REPORT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_monitor_on_a_new_connection_is_told_at_once),
         cmocka_unit_test(test_new_epoch_counts_once_on_disk),
         cmocka_unit_test(test_older_epoch_is_refused),
         cmocka_unit_test(test_same_epoch_of_another_is_refused),

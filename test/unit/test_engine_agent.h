@@ -88,12 +88,18 @@ static inline void job_done(bool ok, bool read_only)
         .kind = AE_JOB, .job = {.job = a.job, .ok = ok, .why = "no", .facts = ok ? &f : NULL}});
 }
 
-static inline void beat_of(uint64_t epoch, const char *monitor)
+static inline void beat_as(uint64_t epoch, const char *monitor, bool passive)
 {
     m.kind = MSG_BEAT;
     m.beat.epoch = epoch;
+    m.beat.passive = passive;
     snprintf(m.beat.monitor, IDENTITY_LEN, "%s", monitor);
     feed((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK, &m}});
+}
+
+static inline void beat_of(uint64_t epoch, const char *monitor)
+{
+    beat_as(epoch, monitor, false);
 }
 
 static inline void beat(void)

@@ -177,6 +177,18 @@ static void test_start_of_whom_nobody_waits_for(void **state)
     assert_int_equal(said().state, START_FREE);
 }
 
+static void test_start_waits_for_no_passive_monitor(void **state)
+{
+    (void)state;
+    hold_writer();
+    mysqld(MYSQLD_DEAD, 500);
+    assert_int_equal(said().state, START_HELD);
+    beat_as(EPOCH, "mon1.a", true);
+    assert_int_equal(said().state, START_FREE);
+    beat();
+    assert_int_equal(said().state, START_HELD);
+}
+
 static void order_fetch(uint64_t serial, const char *reach)
 {
     memset(&m.order, 0, sizeof m.order);
@@ -262,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_start_is_held_until_it_is_said),
         cmocka_unit_test(test_start_waits_for_no_silent_monitor),
         cmocka_unit_test(test_start_of_whom_nobody_waits_for),
+        cmocka_unit_test(test_start_waits_for_no_passive_monitor),
         cmocka_unit_test(test_fetches_from_a_tail),
         cmocka_unit_test(test_fetching_fails_for_good),
         cmocka_unit_test(test_another_try_may_be_of_no_use),

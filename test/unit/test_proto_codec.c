@@ -80,6 +80,7 @@ static void beat_and_refusal(void **state)
     msg.kind = MSG_BEAT;
     msg.beat.epoch = INT64_MAX;
     FILL(msg.beat.monitor);
+    msg.beat.passive = true;
     there_and_back(&names);
     setup(state);
     msg.kind = MSG_REFUSAL;
@@ -249,7 +250,7 @@ static void every_field_is_described(void **state)
 {
     (void)state;
     assert_int_equal(sizeof(struct msg_hello), 160);
-    assert_int_equal(sizeof(struct msg_beat), 64);
+    assert_int_equal(sizeof(struct msg_beat), 72);
     assert_int_equal(sizeof(struct msg_refusal), 64);
     assert_int_equal(sizeof(struct msg_order), 5680);
     assert_int_equal(sizeof(struct msg_grant), 2136);
@@ -433,7 +434,8 @@ static void what_is_no_json_is_refused(void **state)
 
 static void unknown_keys_are_for_newer_versions(void **state)
 {
-    const char *text = "{\"new\":[{}],\"t\":\"beat\",\"epoch\":1,\"monitor\":\"m\"}";
+    const char *text =
+        "{\"new\":[{}],\"t\":\"beat\",\"epoch\":1,\"monitor\":\"m\",\"passive\":false}";
 
     (void)state;
     assert_int_equal(msg_decode(&back, &names, text, strlen(text), &err), 0);

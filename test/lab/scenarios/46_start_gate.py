@@ -2,8 +2,8 @@
 from lab.clock import now
 from lab.lab import LEASE_S
 
-VARIANTS = ('salvaged', 'monitor-dead', 'agent-dead', 'replica')
-ALIKE = ('monitor-dead', 'agent-dead', 'replica')
+VARIANTS = ('salvaged', 'monitor-dead', 'agent-dead', 'replica', 'passive')
+ALIKE = ('monitor-dead', 'agent-dead', 'replica', 'passive')
 SALVAGE_S = 4
 AGENT_RETURNS_S = 5  # how long a gate waits for an agent that does not run
 
@@ -40,7 +40,9 @@ def run(lab, variant):
     has them, and comes back with nothing that db2 lacks.
     monitor-dead: it was the writer and no monitor is heard: it may start after salvage_timeout.
     agent-dead: the agent died with it: it may start when the agent had its time to come back.
-    replica: it was not the writer: it may start at once. Each comes back into service by itself.
+    replica: it was not the writer: it may start at once.
+    passive: the monitor orders nothing, so nobody waits for it.
+    Each comes back into service by itself.
     """
     lab.start(failover={'salvage_timeout': f'{SALVAGE_S}s'})
     if variant == 'salvaged':
@@ -53,12 +55,16 @@ def run(lab, variant):
     if variant == 'monitor-dead':
         heard = lab.host('mon1').kill('monitor')
         lab.sleep(0.5)
+    if variant == 'passive':
+        lab.must_ctl('set-passive')
     if variant == 'agent-dead':
         heard = host.kill('agent')
         lab.host('mon1').kill('monitor')
     at = host.kill_mysqld()
     host.start_mysqld_gated()
-    if variant == 'replica':
+    if variant == 'passive':
+        host.wait_gate('may start: the monitor is passive and orders nothing', 3)
+    elif variant == 'replica':
         host.wait_gate('it did not die as the writer', 3)
     elif variant == 'monitor-dead':
         host.wait_gate('waits: it died as the writer', 2)
@@ -73,7 +79,9 @@ def run(lab, variant):
     host.wait_mysqld(30)  # crash recovery takes as long as it takes
     if variant == 'agent-dead':
         host.start_agent()
-    if variant != 'replica':
+    if variant == 'passive':
+        lab.must_ctl('mode', 'active')
+    elif variant != 'replica':
         lab.host('mon1').start_monitor()
     client = lab.client()
     client.wait_acked(20, seconds=30)

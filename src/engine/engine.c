@@ -389,7 +389,7 @@ static bool engine_event_in(struct engine *e, const struct engine_event *ev, str
         reign_refused(e, ev->agent.host, ev->agent.refusal->epoch, ev->agent.refusal->monitor, p);
         break;
     case EV_COMMAND:
-        move_command(e, &ev->command, p);
+        command_work(e, &ev->command, p);
         break;
     case EV_NETWORK:
         trap_network(e, ev, p);

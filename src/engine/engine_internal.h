@@ -4,9 +4,10 @@
  *   states.c  host states            slots.c   who holds what        choose.c  candidates
  *   slot_rules.c  when slots change  role_rules.c  balance, prefer   gather.c  who has most
  *   tail.c    what a dead writer left                              place.c   file and position
- *   orders.c  what agents are told   move.c    moves, commands       fit.c     who is barred
+ *   orders.c  what agents are told   move.c    planned moves         fit.c     who is barred
  *   story.c   how a change of writer goes                      receipt.c what it cost
- *   kill.c, explain.c                  news.c    what must be judged at once */
+ *   command.c what operators order      news.c    what must be judged at once
+ *   kill.c, explain.c */
 #pragma once
 
 #include "base/check.h"
@@ -50,6 +51,12 @@ static inline int64_t host_out(const struct engine *e, int h)
     const struct host *x = &e->host[h];
 
     return lease_out(x->report.start_id ? x->report.gate : e->conf.gate_unheard, host_lease(e, h));
+}
+
+/* There is nothing to catch up with there, and it could not take a role back. */
+static inline bool host_dead(const struct engine *e, int h)
+{
+    return e->host[h].dead_since || e->host[h].state == HARD_OFFLINE;
 }
 
 /* A reason is put into words only for whoever reads it. */
@@ -230,12 +237,16 @@ bool look_over(struct engine *e, bool caught_up, char *error, size_t size);
 const char *host_trouble(const struct engine *e, int h, char *to, size_t size);
 int64_t look_deadline(const struct engine *e, int64_t at); /* not later than at */
 
+/* command.c */
+void command_work(struct engine *e, const struct engine_command *c, struct plan *p);
+void command_answer(struct plan *p, uint64_t id, int code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
 /* move.c */
-void move_command(struct engine *e, const struct engine_command *c, struct plan *p);
 void move_work(struct engine *e, struct plan *p);
 int64_t move_deadline(const struct engine *e);
 void move_released(struct engine *e, int s, int from, bool silent);
 void move_given_up(struct engine *e, const char *why, struct plan *p); /* if one goes on */
 bool move_on(const struct engine *e, int s); /* a planned move of this slot goes on */
 void move_begin(struct engine *e, uint64_t id, int slot, int to);
+void move_go(struct engine *e); /* LAG is over, however far the new one is */
 void move_step(struct engine *e, const char *fmt, ...) PRINTF_LIKE(2, 3);

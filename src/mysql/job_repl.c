@@ -99,37 +99,54 @@ static bool dr_broken(struct job *j)
  *
  * The receiver may have been stopped, or its source may have died, in the middle of a transaction.
  * MySQL's applier of several threads then waits for the rest, and STOP with it, for a minute. It is
- * killed instead: that rolls back what there is of the transaction, which was not received. */
+ * killed instead: that rolls back what there is of the transaction, which was not received. STOP
+ * comes after it is gone: an applier that hears of both at once waits all the same. */
 
-static void halt_stop(struct job *j, const struct db_result *r)
+static void halt_look(struct job *j, const struct db_result *r);
+
+static void halt_stop(struct job *j)
 {
-    (void)r; /* of KILL: STOP tells whether the applier is gone */
     job_ask(j, j->dialect->text[STMT_STOP_BOTH], j->dialect->text[STMT_STOP_BOTH], j->halted);
 }
 
 static void halt_on_half_read(struct job *j, const struct db_result *r)
 {
-    const char *id = r->error == DB_OK && r->rows ? db_named(r, 0, "id") : NULL;
+    const char *text = r->error == DB_OK && r->rows ? db_named(r, 0, "id") : NULL;
+    uint64_t id = text ? strtoull(text, NULL, 10) : 0;
     char sql[64];
 
     if (!id) { /* or it isn't ours to see: then STOP takes as long as it takes */
-        halt_stop(j, NULL);
+        halt_stop(j);
         return;
     }
-    snprintf(sql, sizeof sql, "KILL %.20s", id);
-    job_try(j, "ending an applier that waits for the rest of a transaction", sql, halt_stop);
+    if (id == j->half_read) {
+        job_why(j, "an applier that waits for the rest of a transaction was killed and is still "
+                   "there");
+        job_pause(j, JOB_LINGER_MS, halt_look);
+        return;
+    }
+    j->half_read = id;
+    snprintf(sql, sizeof sql, "KILL %" PRIu64, id);
+    job_try(j, "ending an applier that waits for the rest of a transaction", sql, halt_look);
+}
+
+static void halt_look(struct job *j, const struct db_result *r)
+{
+    const char *half_read = j->dialect->text[STMT_HALF_READ];
+
+    (void)r; /* KILL's: the next look tells */
+    if (*half_read)
+        job_try(j, "the applier's state", half_read, halt_on_half_read);
+    else
+        halt_stop(j);
 }
 
 /* All that was received is applied, or nobody cares. */
 static void halt(struct job *j, job_step_fn then)
 {
-    const char *half_read = j->dialect->text[STMT_HALF_READ];
-
     j->halted = then;
-    if (*half_read)
-        job_try(j, "the applier's state", half_read, halt_on_half_read);
-    else
-        halt_stop(j, NULL);
+    j->half_read = 0;
+    halt_look(j, NULL);
 }
 
 /* ---- drained: stop, and GTID on again if it was switched off to save the relay log ---- */

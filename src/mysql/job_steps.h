@@ -65,6 +65,7 @@ struct job {
     bool heartbeat_unknown; /* not allowed to ask what was set */
     char domains[384]; /* ", DO_DOMAIN_IDS=..." that are off and have to come back; survives jobs */
     job_step_fn drained, halted;
+    uint64_t half_read; /* the applier that was killed: part of a transaction is all it has */
     int64_t hears_since,
         heard_ms; /* CLOCK_BOOTTIME, 0 not yet: the receiver's source is heard out */
     uint64_t heard_pos;

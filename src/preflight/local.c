@@ -156,7 +156,8 @@ static void local_on_probed(void *owner, struct vip *v, bool answered,
 
     t->answered = answered;
     memcpy(t->mac, mac, sizeof t->mac);
-    l->waiting--;
+    if (--l->waiting == 0)
+        uv_stop(l->vips.loop);
 }
 
 static void local_target(struct local *l, const struct conf_addr *addr, unsigned prefix,
@@ -263,8 +264,8 @@ static void local_probe(struct local *l, uv_loop_t *loop)
         t->asked = !t->here && vip_probe(&t->vip, PROBE_MS, local_on_probed, &t->err) == 0;
         l->waiting += t->asked;
     }
-    while (l->waiting)
-        uv_run(loop, UV_RUN_ONCE);
+    if (l->waiting)
+        uv_run(loop, UV_RUN_DEFAULT); /* until the last one stops it */
     vips_stop(&l->vips, local_on_stopped);
     uv_run(loop, UV_RUN_DEFAULT);
     for (size_t i = 0; i < l->n; i++)

@@ -463,6 +463,16 @@ static void then_passive(struct engine *e, int s, struct plan *p)
     plan_event(e, p, EVENT_WARN, -1, "switched to passive mode: %s", e->passive_why);
 }
 
+/* It promised to wait: gathering, whose time that would use up, begins anew after it. */
+static void then_unclear(struct engine *e, int s, struct plan *p)
+{
+    struct slot *x = &e->slot[s];
+
+    (void)p;
+    if (x->host[x->choice].not_before > e->now)
+        x->gather_since = 0;
+}
+
 static void then_gather(struct engine *e, int s, struct plan *p)
 {
     gather_go(e, s, e->slot[s].choice, p);
@@ -538,7 +548,7 @@ static void say_gather(const struct engine *e, int s, char *out, size_t size)
     RULE("passive-unheld", NULL, "passive mode: nothing is given", say_cause, passive) \
     RULE("wait-mode", NULL, "wait mode: waits for the other master, ", say_wait, waiting) \
     RULE("nobody-fit", NULL, "", say_unfit, nobody_fit) \
-    RULE("not-clear", NULL, "", say_unclear, not_clear) \
+    RULE("not-clear", then_unclear, "", say_unclear, not_clear) \
     RULE("loss-asked", then_ask, "", say_gather, loss_asked) \
     RULE("gathering", then_gather, "", say_gather, gathering) \
     RULE("given", then_give, "is given", NULL)

@@ -346,8 +346,10 @@ static void agent_event_in(struct agent *a, const struct agent_event *ev, struct
         agent_on_monitor(a, ev, p);
         return;
     case AE_MONITOR_DOWN:
-        if (ev->monitor.link == a->link)
+        if (ev->monitor.link == a->link) {
             a->link = -1;
+            a->passive = false;
+        }
         return;
     case AE_ASK:
         agent_on_ask(a, ev->now_ms, ev->peer.host, ev->peer.ask, p);

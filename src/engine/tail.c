@@ -74,7 +74,9 @@ void tail_note(struct engine *e, int h, const struct msg_report *r, struct plan 
 
 bool tail_unsalvaged(const struct engine *e, int s, int to)
 {
-    return e->host[to].report.unsalvaged || e->slot[s].unsalvaged >> to & 1;
+    const struct slot *x = &e->slot[s];
+
+    return e->host[to].report.unsalvaged || (x->gather_since && x->unsalvaged >> to & 1);
 }
 
 bool tail_never(const struct engine *e)

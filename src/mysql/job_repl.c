@@ -109,6 +109,14 @@ static void halt_stop(struct job *j)
     job_ask(j, j->dialect->text[STMT_STOP_BOTH], j->dialect->text[STMT_STOP_BOTH], j->halted);
 }
 
+static void halt_killed(struct job *j, const struct db_result *r)
+{
+    if (r->error && r->number != 1094) /* 1094: it is gone already */
+        halt_stop(j);
+    else
+        halt_look(j, NULL);
+}
+
 static void halt_on_half_read(struct job *j, const struct db_result *r)
 {
     const char *text = r->error == DB_OK && r->rows ? db_named(r, 0, "id") : NULL;
@@ -127,14 +135,14 @@ static void halt_on_half_read(struct job *j, const struct db_result *r)
     }
     j->half_read = id;
     snprintf(sql, sizeof sql, "KILL %" PRIu64, id);
-    job_try(j, "ending an applier that waits for the rest of a transaction", sql, halt_look);
+    job_try(j, "ending an applier that waits for the rest of a transaction", sql, halt_killed);
 }
 
 static void halt_look(struct job *j, const struct db_result *r)
 {
     const char *half_read = j->dialect->text[STMT_HALF_READ];
 
-    (void)r; /* KILL's: the next look tells */
+    (void)r;
     if (*half_read)
         job_try(j, "the applier's state", half_read, halt_on_half_read);
     else

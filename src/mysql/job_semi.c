@@ -14,11 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEMI_TOLD_MS = 20 /* until the thread was told, for sure if nothing hangs */ };
+enum {
+    SEMI_CONNECT_MS = 200,
+    SEMI_TOLD_MS = 20, /* until the thread was told, for sure if nothing hangs */
+};
 
 static void semi_text(const struct job *j, bool on, char *sql, size_t size)
 {
     snprintf(sql, size, "SET GLOBAL %s=%d", j->semi_sync_off, on);
+}
+
+/* From here on it may be off. */
+static void semi_noted(struct job *j)
+{
+    memcpy(j->semi_sync_off, j->semi_sync.switch_name, sizeof j->semi_sync_off);
 }
 
 static int64_t semi_left_ms(const struct job *j)
@@ -77,6 +86,7 @@ static void semi_on_alone(struct job *j, const struct db_result *r)
 static void semi_alone(struct job *j, const struct db_result *r)
 {
     (void)r;
+    semi_noted(j);
     semi_try(j, false, semi_on_alone);
 }
 
@@ -103,6 +113,7 @@ static void semi_on_side(struct db *side, const struct db_result *r)
         job_pause(j, 0, semi_alone);
         return;
     }
+    semi_noted(j);
     semi_text(j, false, sql, sizeof sql);
     db_query(side, sql, semi_left_ms(j), semi_on_switched);
     job_pause(j, SEMI_TOLD_MS, semi_list);
@@ -115,13 +126,12 @@ static void semi_off(struct job *j, const struct db_result *r)
         job_pause(j, JOB_LINGER_MS, semi_off);
         return;
     }
-    db_connect(j->side, semi_left_ms(j), semi_on_side);
-    job_pause(j, job_left_ms(j), semi_alone);
+    db_connect(j->side, SEMI_CONNECT_MS, semi_on_side);
+    job_pause(j, job_left_ms(j), semi_off); /* for its deadline only */
 }
 
 void job_semi_off(struct job *j, job_step_fn then)
 {
-    memcpy(j->semi_sync_off, j->semi_sync.switch_name, sizeof j->semi_sync_off);
     j->let_through = then;
     semi_off(j, NULL);
 }

@@ -59,6 +59,12 @@ static inline bool host_dead(const struct engine *e, int h)
     return e->host[h].dead_since || e->host[h].state == HARD_OFFLINE;
 }
 
+/* Most are empty. */
+static inline bool text_same(const char *a, const char *b)
+{
+    return a[0] == b[0] && (!a[0] || strcmp(a, b) == 0);
+}
+
 /* A reason is put into words only for whoever reads it. */
 #define SAY(why, size, ...) ((why) ? (void)snprintf(why, size, __VA_ARGS__) : (void)0)
 

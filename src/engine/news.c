@@ -3,11 +3,6 @@
  * what goes on by itself (times, what is written and replicated) can wait for the next beat. */
 #include "engine/engine_internal.h"
 
-static bool text_same(const char *a, const char *b)
-{
-    return a[0] == b[0] && (!a[0] || strcmp(a, b) == 0);
-}
-
 static bool slots_same(const struct msg_report *a, const struct msg_report *b)
 {
     if (a->n != b->n)

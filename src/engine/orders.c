@@ -307,19 +307,13 @@ static void order_work_out(struct engine *e, int h, int w, struct msg_order *o)
     order_aside(e, h, w, o);
 }
 
-/* Most are empty. */
-static bool order_same_text(const char *a, const char *b)
-{
-    return a[0] == b[0] && (!a[0] || strcmp(a, b) == 0);
-}
-
 static bool order_same(const struct msg_order *a, const struct msg_order *b)
 {
     return a->hold == b->hold && a->as_is == b->as_is && a->follow == b->follow &&
            a->source == b->source && a->start_id == b->start_id && a->look == b->look &&
-           order_same_text(a->at, b->at) && order_same_text(a->behind, b->behind) &&
-           order_same_text(a->aside, b->aside) && a->tail == b->tail &&
-           (!b->may_start || a->may_start == b->may_start) && order_same_text(a->reach, b->reach) &&
+           text_same(a->at, b->at) && text_same(a->behind, b->behind) &&
+           text_same(a->aside, b->aside) && a->tail == b->tail &&
+           (!b->may_start || a->may_start == b->may_start) && text_same(a->reach, b->reach) &&
            a->fence >= b->fence && (!b->hear || a->hear);
 }
 

@@ -5,8 +5,8 @@
  * are killed first (a planned release lets them end on their own for the one second that
  * lock_wait_timeout gives), then SET, read back, and again until it holds; then whatever came in
  * between is killed, until no client is left that could still commit; only then are the GTIDs read,
- * for now they stand still. Replication's own connections are left alone, but for job_semi.c's: the
- * last transactions leave through them.
+ * for now they stand still. Replication's own connections are left alone, for the last transactions
+ * leave through them; only job_semi.c ends them.
  *
  * MySQL doesn't end a connection whose commit waits for a replica's acknowledgement
  * (semi-synchronous replication), not even a killed one, and it holds read_only up. MariaDB ends

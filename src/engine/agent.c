@@ -14,7 +14,8 @@ struct agent_action *agent_plan_add(struct agent_plan *p, enum agent_action_kind
 
     CHECK(p->n < AGENT_PLAN_MAX);
     act = &p->at[p->n++];
-    memset(act, 0, offsetof(struct agent_action, why) + 1);
+    memset(act, 0, offsetof(struct agent_action, ask));
+    act->why[0] = 0;
     act->kind = kind;
     act->link = act->host = act->slot = act->source = -1;
     return act;
@@ -387,11 +388,56 @@ static void agent_event_in(struct agent *a, const struct agent_event *ev, struct
     }
 }
 
+static bool agent_same_beat(const struct agent *a, int link, const struct msg *m)
+{
+    return m->kind == MSG_BEAT && link == a->link && m->beat.passive == a->passive &&
+           m->beat.epoch == a->durable.epoch && strcmp(m->beat.monitor, a->durable.monitor) == 0;
+}
+
+/* Most events: they say what is known, nothing is due, and nothing was left to be done. */
+static bool agent_goes_on_resting(struct agent *a, const struct agent_event *ev)
+{
+    if (!a->rests || ev->now_ms >= a->due)
+        return false;
+    if (ev->kind == AE_MONITOR && agent_same_beat(a, ev->monitor.link, ev->monitor.msg)) {
+        a->heard_ms = ev->now_ms;
+        return true;
+    }
+    if (ev->kind == AE_FACTS && a->facts_known && a->mysqld == MYSQLD_UP &&
+        memcmp(ev->facts, &a->facts, sizeof a->facts) == 0) {
+        a->facts_at = ev->now_ms;
+        return true;
+    }
+    return false;
+}
+
+/* The step did nothing but ask and report, and nothing that must be looked at once more. */
+static bool agent_rests(const struct agent_event *ev, const struct agent_plan *p)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->at[i].kind != AA_REPORT && p->at[i].kind != AA_LEASE)
+            return false;
+    return ev->kind != AE_JOB;
+}
+
+static int64_t agent_next_due(const struct agent *a)
+{
+    int64_t at = a->reported_ms + agent_lease(a) / 12;
+    int64_t lease = agent_lease_deadline(a), work = agent_work_deadline(a);
+    int64_t aside = agent_aside_deadline(a);
+
+    at = lease < at ? lease : at;
+    at = aside < at ? aside : at;
+    return work < at ? work : at;
+}
+
 void agent_step(struct agent *a, const struct agent_event *ev, struct agent_plan *p)
 {
     int64_t now = ev->now_ms;
 
     p->n = 0;
+    if (agent_goes_on_resting(a, ev))
+        return;
     if (ev->kind != AE_START)
         agent_expire(a, now, p);
     agent_event_in(a, ev, p);
@@ -405,17 +451,13 @@ void agent_step(struct agent *a, const struct agent_event *ev, struct agent_plan
         a->reported_ms = now;
         agent_plan_add(p, AA_REPORT);
     }
+    a->rests = agent_rests(ev, p);
+    a->due = agent_next_due(a);
 }
 
 int64_t agent_deadline(const struct agent *a)
 {
-    int64_t at = a->reported_ms + agent_lease(a) / 12;
-    int64_t lease = agent_lease_deadline(a), work = agent_work_deadline(a);
-    int64_t aside = agent_aside_deadline(a);
-
-    at = lease < at ? lease : at;
-    at = aside < at ? aside : at;
-    return work < at ? work : at;
+    return a->due;
 }
 
 bool agent_may_listen(const struct agent *a)

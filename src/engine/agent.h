@@ -200,13 +200,13 @@ struct agent_action {
     int64_t died;   /* AA_TAIL */
     uint64_t round; /* AA_ASIDE */
     bool planned; /* JOB_READ_ONLY: clients may still be told; replication's connections live on */
+    bool as_is;   /* JOB_DRAIN: an applier that broke is not waited for */
+    bool hear;    /* JOB_DRAIN, as in the order */
+    bool loud;    /* AA_SAY: a warning */
     int64_t limit_ms;      /* of the job */
     const char *reach;     /* JOB_DRAIN, JOB_SALVAGE; "" none; lives until the next step */
     const char *at, *from; /* JOB_FOLLOW, as in the order */
     const char *behind;    /* JOB_DRAIN, as in the order */
-    bool as_is;            /* JOB_DRAIN: an applier that broke is not waited for */
-    bool hear;             /* JOB_DRAIN, as in the order */
-    bool loud;             /* AA_SAY: a warning */
     struct msg_ask ask;
     char why[WHY_LEN];
     struct msg_promise promise;
@@ -294,6 +294,8 @@ struct agent {
     struct agent_aside aside;
     int64_t reported_ms;
     bool report_due;
+    int64_t due;     /* the next moment at which something is to be done */
+    bool rests;      /* the last step left nothing to do but to wait for it */
     uint64_t looked; /* order.look that was carried out */
     char obstacle[WHY_LEN];
     char problem[PROBLEM_LEN];

@@ -215,6 +215,8 @@ int64_t agent_lease_deadline(const struct agent *a)
     for (unsigned i = 0; i < a->conf.slots; i++) {
         const struct agent_slot *s = &a->slot[i];
 
+        if (s->hold == HOLD_NONE)
+            continue;
         if (s->lease_until)
             at = agent_sooner(at, s->lease_until);
         if (agent_wants_lease(s) && a->link >= 0)

@@ -270,14 +270,20 @@ static void agent_next(struct agent *a, int64_t now, int w, struct agent_plan *p
         p->at[p->n - 1].planned = w >= 0 && a->slot[w].planned;
 }
 
+/* May clients be let in? */
+static bool agent_open(const struct agent *a, int slot, int w)
+{
+    if (!a->conf.slot[slot].writable)
+        return true;
+    return slot == w && a->facts_known && !a->facts.read_only && a->job == JOB_NONE &&
+           a->mysqld == MYSQLD_UP && !a->must_fence &&
+           (a->order.follow != FOLLOW_NONE || a->drained || a->slot[slot].showing);
+}
+
 static void agent_slots_on(struct agent *a, int64_t now, int w, struct agent_plan *p)
 {
     for (unsigned i = 0; i < a->conf.slots; i++) {
         struct agent_slot *s = &a->slot[i];
-        bool open = !a->conf.slot[i].writable ||
-                    ((int)i == w && a->facts_known && !a->facts.read_only && a->job == JOB_NONE &&
-                     a->mysqld == MYSQLD_UP && !a->must_fence &&
-                     (a->order.follow != FOLLOW_NONE || a->drained || s->showing));
 
         if (s->hold == HOLD_LEAVING && !a->must_fence)
             agent_left(a, (int)i, p);
@@ -291,7 +297,7 @@ static void agent_slots_on(struct agent *a, int64_t now, int w, struct agent_pla
             s->probe_retry = 0;
             agent_plan_add(p, AA_PROBE)->slot = (int)i;
         }
-        if (open && s->probe == PROBE_CLEAR)
+        if (s->probe == PROBE_CLEAR && agent_open(a, (int)i, w))
             agent_hold(a, (int)i, p);
     }
 }

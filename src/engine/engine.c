@@ -16,7 +16,8 @@ struct action *plan_add(struct plan *p, enum action_kind kind)
 
     CHECK(p->n < ENGINE_PLAN_MAX);
     act = &p->at[p->n++];
-    memset(act, 0, offsetof(struct action, text) + 1);
+    memset(act, 0, offsetof(struct action, text));
+    act->text[0] = 0;
     act->kind = kind;
     act->host = -1;
     return act;
@@ -131,7 +132,7 @@ void engine_init(struct engine *e, const struct engine_conf *conf)
         e->host[h].lag_ms = -1;
     for (unsigned s = 0; s < SLOTS_MAX; s++)
         e->slot[s].holder = e->slot[s].target = e->slot[s].last = e->slot[s].journal_holder =
-            e->slot[s].choice = e->slot[s].accepted = -1;
+            e->slot[s].choice = e->slot[s].claimant = e->slot[s].accepted = -1;
 }
 
 /* Zero but for what there is: compares byte by byte. */
@@ -487,6 +488,27 @@ static void engine_judge(struct engine *e, struct plan *p)
     kill_work(e, p);
 }
 
+static int64_t engine_next(const struct engine *e)
+{
+    int64_t at = e->next_beat, slots, move;
+
+    if (!engine_reigns(e))
+        return at > e->now ? at : e->now + e->conf.lease_ms / 12;
+    slots = slots_deadline(e);
+    at = slots < at ? slots : at;
+    move = move_deadline(e);
+    at = move < at ? move : at;
+    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
+        int64_t back = e->host[h].dead_since + e->conf.on_crash_ms;
+
+        if (e->host[h].dead_since && back > e->now && back < at)
+            at = back;
+    }
+    if (e->grace_until > e->now && e->grace_until < at)
+        at = e->grace_until;
+    return at > e->now ? at : e->now + 1;
+}
+
 void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p)
 {
     bool news;
@@ -507,26 +529,10 @@ void engine_step(struct engine *e, const struct engine_event *ev, struct plan *p
         orders_work(e, p);
     engine_beats(e, p);
     if (news)
-        e->due = engine_deadline(e);
+        e->due = engine_next(e);
 }
 
 int64_t engine_deadline(const struct engine *e)
 {
-    int64_t at = e->next_beat, slots, move;
-
-    if (!engine_reigns(e))
-        return at > e->now ? at : e->now + e->conf.lease_ms / 12;
-    slots = slots_deadline(e);
-    at = slots < at ? slots : at;
-    move = move_deadline(e);
-    at = move < at ? move : at;
-    for (unsigned h = 0; h < e->conf.names.hosts; h++) {
-        int64_t back = e->host[h].dead_since + e->conf.on_crash_ms;
-
-        if (e->host[h].dead_since && back > e->now && back < at)
-            at = back;
-    }
-    if (e->grace_until > e->now && e->grace_until < at)
-        at = e->grace_until;
-    return at > e->now ? at : e->now + 1;
+    return e->due;
 }

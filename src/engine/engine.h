@@ -294,7 +294,9 @@ struct slot {
     uint64_t electorate, electorate_after;
     hostset members;
     char reach[GTID_LEN];
-    int choice; /* unheld: who shall get it; -1 nobody is fit */
+    int choice;   /* unheld: who shall get it; -1 nobody is fit */
+    int claimant; /* unheld: who says he holds it; -1 nobody */
+    unsigned claims;
     struct slot_host host[HOSTS_MAX];
 };
 

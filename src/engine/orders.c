@@ -217,8 +217,8 @@ static void order_follow(struct engine *e, int h, int w, struct msg_order *o)
             o->source = -1;
             o->hear = x->order.serial && x->order.hear;
         }
-        if (promoted && e->slot[s].reach[0])
-            snprintf(o->reach, sizeof o->reach, "%s", e->slot[s].reach);
+        if (promoted)
+            msg_text(o->reach, e->slot[s].reach);
         return;
     }
     if (x->state == ADMIN_OFFLINE) {

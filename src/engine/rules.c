@@ -23,6 +23,7 @@ void rule_note(struct engine *e, const struct rule *r)
             unsigned i = first + (unsigned)(r - tables[t]->at);
 
             e->rules_hit[i / 64] |= 1ull << i % 64;
+            return;
         }
 }
 

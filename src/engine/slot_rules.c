@@ -360,35 +360,29 @@ RULES(held_rules, HELD_RULES, RULE_ROW, RULE_IF)
 /* ---- slots that nobody holds as far as this monitor knows ---- */
 
 /* Who says that he holds it, under a running lease; of several the one the journal names. */
-static int claimant(const struct engine *e, int s, unsigned *n)
+static void claims_count(const struct engine *e, int s, struct slot *x)
 {
-    int found = -1;
-
-    *n = 0;
+    x->claimant = -1;
+    x->claims = 0;
     for (unsigned h = 0; h < e->conf.names.hosts; h++) {
         const struct report_slot *r = host_live(e, (int)h) ? host_report_slot(e, (int)h, s) : NULL;
 
         if (!r || r->hold != HOLD_HELD || !r->lease_ms)
             continue;
-        ++*n;
-        if (found < 0 || (int)h == e->slot[s].journal_holder)
-            found = (int)h;
+        x->claims++;
+        if (x->claimant < 0 || (int)h == x->journal_holder)
+            x->claimant = (int)h;
     }
-    return found;
 }
 
 static bool claimed(const struct engine *e, int s)
 {
-    unsigned n;
-
-    return claimant(e, s, &n) >= 0;
+    return e->slot[s].claims > 0;
 }
 
 static bool by_several(const struct engine *e, int s)
 {
-    unsigned n;
-
-    return claimant(e, s, &n) != e->slot[s].journal_holder && n > 1;
+    return e->slot[s].claims > 1 && e->slot[s].claimant != e->slot[s].journal_holder;
 }
 
 static bool careful(const struct engine *e, int s)
@@ -400,9 +394,8 @@ static bool careful(const struct engine *e, int s)
 static bool journal_differs(const struct engine *e, int s)
 {
     const struct slot *x = &e->slot[s];
-    unsigned n;
 
-    return x->journal_holder >= 0 && claimant(e, s, &n) != x->journal_holder &&
+    return x->journal_holder >= 0 && x->claimant != x->journal_holder &&
            x->host[x->journal_holder].maybe && e->now < slot_out_at(e, s, x->journal_holder);
 }
 
@@ -437,8 +430,7 @@ static bool gathering(const struct engine *e, int s)
 static void then_adopt(struct engine *e, int s, struct plan *p)
 {
     struct slot *x = &e->slot[s];
-    unsigned n;
-    int h = claimant(e, s, &n);
+    int h = x->claimant;
 
     x->holder = h;
     x->adopted = true;
@@ -454,11 +446,8 @@ static void then_adopt(struct engine *e, int s, struct plan *p)
 
 static void then_passive(struct engine *e, int s, struct plan *p)
 {
-    unsigned n;
-
-    (void)claimant(e, s, &n);
     e->mode = MODE_PASSIVE;
-    snprintf(e->passive_why, sizeof e->passive_why, "%u hosts say they hold %s", n,
+    snprintf(e->passive_why, sizeof e->passive_why, "%u hosts say they hold %s", e->slot[s].claims,
              slot_name(e, s));
     plan_event(e, p, EVENT_WARN, -1, "switched to passive mode: %s", e->passive_why);
 }
@@ -600,6 +589,7 @@ void slots_work(struct engine *e, struct plan *p)
             slot_rule(e, s, &held_rules, p);
         }
         if (x->holder < 0) {
+            claims_count(e, s, x);
             x->choice = slot_choose(e, s, NULL, 0);
             if (x->choice < 0)
                 x->gather_since = 0; /* begins anew with the next who is fit */

@@ -202,7 +202,8 @@ static void agent_perform(struct sim *s, int h, const struct agent_action *act)
     }
 }
 
-static void agent_feed(struct sim *s, int h, struct agent_event *ev)
+/* False: it did nothing. */
+static bool agent_feed(struct sim *s, int h, struct agent_event *ev)
 {
     struct node *x = &s->host[h];
 
@@ -215,6 +216,7 @@ static void agent_feed(struct sim *s, int h, struct agent_event *ev)
         for (unsigned i = 0; i < plan.n; i++)
             sim_say(s, "    %s action %d slot %d job %d until %lld", proc_name(h), plan.at[i].kind,
                     plan.at[i].slot, plan.at[i].job, (long long)plan.at[i].until_ms);
+    return plan.n;
 }
 
 /* Time first, then the event, then what happened while its plan was performed.
@@ -222,29 +224,30 @@ static void agent_feed(struct sim *s, int h, struct agent_event *ev)
 static void agent_feed_all(struct sim *s, int h, struct agent_event *ev)
 {
     struct node *x = &s->host[h];
+    bool acted = false;
 
     if (ev->kind != AE_START && ev->kind != AE_TIME && ev->kind != AE_JUMP &&
         sim_local_ms(s, h) >= s->proc[h].deadline) {
         struct agent_event late = {.kind = AE_TIME};
 
-        agent_feed(s, h, &late);
+        acted = agent_feed(s, h, &late);
     }
-    agent_feed(s, h, ev);
+    acted = agent_feed(s, h, ev) || acted;
     for (unsigned i = 0; i < notes; i++) {
         struct agent_event ev2 = {
             .kind = note[i].kind,
             .slot = {.slot = note[i].slot, .why = "the gate could not be set"}};
 
-        agent_feed(s, h, &ev2);
+        acted = agent_feed(s, h, &ev2) || acted;
     }
     notes = 0;
     if (!x->listening && (agent_may_listen(&x->a) || sim_local_ms(s, h) >= x->listen_at)) {
         x->listening = true;
         net_wake(s, h);
     }
-    judge_host(s, h);
-    s->proc[h].deadline = agent_deadline(&x->a);
-    proc_timer(s, h);
+    if (acted)
+        judge_host(s, h);
+    proc_wants(s, h, agent_deadline(&x->a));
 }
 
 static void agent_on_msg(struct sim *s, int h, const struct input *in)

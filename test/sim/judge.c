@@ -28,18 +28,12 @@ static bool judge_excused(const struct sim *s, int h)
     return s->proc[h].paused || (s->host[h].jumped && !s->proc[h].alive);
 }
 
-static void judge_slot(struct sim *s, int h, int slot)
+static void judge_slot(struct sim *s, int h, int slot, int64_t lease)
 {
     const struct kernel_slot *k = &s->host[h].kernel[slot];
-    int64_t lease = judge_lease(s, h, slot), late_us = s->c.gate == GATE_NFT ? 12 * MS : 1005 * MS;
-    struct judged *was = &s->host[h].judged[slot];
-    bool leased, open;
+    int64_t late_us = s->c.gate == GATE_NFT ? 12 * MS : 1005 * MS;
+    bool leased = lease > sim_local_ms(s, h), open = kernel_open(s, h, slot);
 
-    if (was->lease == lease && was->until == k->until && was->shown == k->shown)
-        return;
-    *was = (struct judged){lease, k->until, k->shown};
-    leased = lease > sim_local_ms(s, h);
-    open = kernel_open(s, h, slot);
     for (int o = 0; o < (int)s->c.hosts; o++) {
         if (o == h || judge_excused(s, o))
             continue;
@@ -59,10 +53,19 @@ static void judge_slot(struct sim *s, int h, int slot)
 
 void judge_host(struct sim *s, int h)
 {
+    struct node *x = &s->host[h];
+
     if (judge_excused(s, h))
         return;
-    for (int i = 0; i < (int)s->c.slots; i++)
-        judge_slot(s, h, i);
+    for (int i = 0; i < (int)s->c.slots; i++) {
+        struct judged now = {judge_lease(s, h, i), x->kernel[i].until, x->kernel[i].shown};
+        struct judged *was = &x->judged[i];
+
+        if (was->lease == now.lease && was->until == now.until && was->shown == now.shown)
+            continue;
+        *was = now;
+        judge_slot(s, h, i, now.lease);
+    }
 }
 
 int judge_reached(const struct sim *s, int slot)

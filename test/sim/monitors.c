@@ -265,8 +265,7 @@ static void monitor_feed(struct sim *s, int m, struct engine_event *ev)
         monitor_perform(s, m, &plan.at[i]);
     if (x->e.slot[0].holder != x->holder)
         judge_given(s, m);
-    s->proc[HOSTS + m].deadline = engine_deadline(&x->e);
-    proc_timer(s, HOSTS + m);
+    proc_wants(s, HOSTS + m, engine_deadline(&x->e));
 }
 
 static void monitor_release(struct sim *s, int m, uint64_t number)

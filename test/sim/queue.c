@@ -249,6 +249,25 @@ void proc_input_in(struct sim *s, int64_t us, int proc, struct input *in)
     sim_in(s, us, proc_on_input, proc, 0, s->proc[proc].life, in);
 }
 
+static void proc_on_timer(struct sim *s, int proc, int b, uint64_t life, void *data);
+
+static void proc_timer(struct sim *s, int proc)
+{
+    struct proc *p = &s->proc[proc];
+    int64_t at;
+
+    if (p->deadline == INT64_MAX)
+        return;
+    at = sim_true_us(s, proc, p->deadline);
+    if (at < s->now + MS)
+        at = s->now + MS;
+    if (p->timer_at && p->timer_at <= at + 1500)
+        return;
+    at += sim_between(s, 0, 1500);
+    p->timer_at = at;
+    sim_at(s, at, proc_on_timer, proc, 0, p->life, NULL);
+}
+
 static void proc_on_timer(struct sim *s, int proc, int b, uint64_t life, void *data)
 {
     struct proc *p = &s->proc[proc];
@@ -267,21 +286,14 @@ static void proc_on_timer(struct sim *s, int proc, int b, uint64_t life, void *d
         proc_handle(s, proc, &in);
 }
 
-void proc_timer(struct sim *s, int proc)
+void proc_wants(struct sim *s, int proc, int64_t deadline)
 {
     struct proc *p = &s->proc[proc];
-    int64_t at;
 
-    if (p->deadline == INT64_MAX)
+    if (p->deadline == deadline && p->timer_at)
         return;
-    at = sim_true_us(s, proc, p->deadline);
-    if (at < s->now + MS)
-        at = s->now + MS;
-    if (p->timer_at && p->timer_at <= at + 1500)
-        return;
-    at += sim_between(s, 0, 1500);
-    p->timer_at = at;
-    sim_at(s, at, proc_on_timer, proc, 0, p->life, NULL);
+    p->deadline = deadline;
+    proc_timer(s, proc);
 }
 
 void proc_freeze(struct sim *s, int proc)

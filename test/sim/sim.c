@@ -3,6 +3,7 @@
 #include "sim.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,7 +140,9 @@ bool sim_run(struct sim *s, const struct scenario *c, const struct sim_options *
     struct scenario own = *c; /* it may be s->c */
     struct sim_options how = *opt;
 
-    memset(s, 0, sizeof *s);
+    memset(s, 0, offsetof(struct sim, mon));
+    for (int m = 0; m < MONS; m++)
+        memset(&s->mon[m], 0, offsetof(struct mon, e));
     s->c = own;
     s->opt = how;
     told = 0;

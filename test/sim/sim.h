@@ -217,7 +217,6 @@ struct held {
 enum { HELD_MAX = 1024, COPIES = 4 };
 
 struct mon {
-    struct engine e;
     bool has_disk; /* some state was written */
     struct engine_durable disk;
     unsigned copies; /* kept of the journal, now and then */
@@ -229,6 +228,7 @@ struct mon {
     bool take_over, network_down;
     int holder; /* of the writer's role, when it was last judged */
     int64_t took_over_at;
+    struct engine e; /* made when it boots */
 };
 
 struct judged {
@@ -276,7 +276,6 @@ struct sim {
     int64_t cut_until[PROCS][PROCS], slow_until[PROCS][PROCS];
     int64_t slow_us[PROCS][PROCS];
     struct node host[HOSTS];
-    struct mon mon[MONS];
     int64_t first_at, up_at; /* the first fault; by then all must be well */
     int64_t calm_at;         /* the last fault is over */
     int64_t ping_ok[MONS][HOSTS];
@@ -290,6 +289,8 @@ struct sim {
     int last_writer;
     int64_t last_acked_at;
     uint64_t steps; /* of engines: monitors' and agents' */
+
+    struct mon mon[MONS];
 };
 
 /* queue.c */
@@ -302,7 +303,7 @@ void queue_free(void);
 void proc_input(struct sim *s, int proc, struct input *in); /* takes it over */
 void proc_input_in(struct sim *s, int64_t us, int proc, struct input *in);
 struct input *input_new(int kind);
-void proc_timer(struct sim *s, int proc); /* for its deadline */
+void proc_wants(struct sim *s, int proc, int64_t deadline); /* to be called then, by its clock */
 void proc_freeze(struct sim *s, int proc);
 /* Goes on with `first` (NULL: it finds out how late it is), then reads what
  * waited. */

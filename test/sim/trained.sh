@@ -15,8 +15,8 @@ tune=
 build() { # FLAG ...
     flags="-std=gnu17 -O3 -march=native $tune -fno-pie -no-pie -flto=auto -g -w -D_GNU_SOURCE $*"
     rm -f ./*.o
-    for c in "$tree"/test/sim/*.c "$tree"/src/engine/*.c "$tree"/src/gtid/*.c "$tree"/src/base/*.c; do
-        echo "$c $(basename "$(dirname "$c")")-$(basename "$c" .c).o"
+    for c in $(cd "$tree" && echo test/sim/*.c src/engine/*.c src/gtid/*.c src/base/*.c); do
+        echo "$tree/$c $(echo "$c" | tr / -).o"
     done | xargs -n 2 -P "$(nproc)" sh -c \
         "cc $flags -Ilimits -I'$tree/src' -I'$tree/test/sim' -c \"\$0\" -o \"\$1\""
     # shellcheck disable=SC2086

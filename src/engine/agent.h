@@ -15,10 +15,7 @@
 
 #include "proto/msg.h"
 
-enum {
-    AGENT_PLAN_MAX = 1024,
-    OBEY_MS = 1000 /* a server that takes longer to become read-only is killed */
-};
+enum { AGENT_PLAN_MAX = 1024 };
 
 /* Without a monitor: ask the others of the electorate (of which a holder may be the only one: so
  * the monitor says keep), or let the lease run out. */

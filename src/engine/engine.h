@@ -263,10 +263,11 @@ struct host {
 };
 
 struct slot_host {
-    bool maybe;         /* may hold it as far as is known */
-    int64_t out_at;     /* if nothing more is heard: surely out then */
-    uint64_t last_hold; /* serial of the last order that let it hold this slot, in this epoch */
-    int64_t not_before; /* promised to others or just started */
+    bool maybe;            /* may hold it as far as is known */
+    int64_t out_at;        /* if nothing more is heard: surely out then */
+    uint64_t last_hold;    /* serial of the last order that let it hold this slot, in this epoch */
+    int64_t not_before;    /* promised to others or just started */
+    int64_t leaving_since; /* it says that it is leaving; 0 it doesn't */
     hostset allowed; /* who may be given the slot after this host's silence: whose promise it needs
                         to go on alone, whatever it has heard of the electorate so far */
 };
@@ -289,6 +290,7 @@ struct slot {
     int accepted;             /* the operator gave up what this host alone may have; -1 nobody */
     bool asked;               /* the operator was told what is waited for */
     bool fetched;             /* what is to be reached was on its way at the last assignment */
+    int64_t closing_until; /* let go unheard: its agent has closed or killed the server by then */
     int64_t assigned_at;
     int journal_holder; /* as read at start, until somebody is adopted or assigned */
     uint64_t electorate, electorate_after;

@@ -162,7 +162,11 @@ void place_follow(const struct engine *e, int h, int w, struct msg_order *o);
 bool place_lends(const struct engine *e, int from, int to);
 
 /* gather.c */
-enum { GATHER_MS = 500, FETCH_MS = 5000 /* nobody alive is waited for longer */ };
+enum {
+    GATHER_MS = 500,
+    FETCH_MS = 5000,            /* nobody alive is waited for longer */
+    CLOSING_MS = OBEY_MS + 500, /* by then an agent has killed its server, and said so */
+};
 /* What is still to be done before `to` may open: nothing, all stop and apply, a dead writer's
  * binary log is being read, fetch from somebody, wait for who does not answer, ask the operator. */
 enum gather { GATHER_DONE, GATHER_STOP, GATHER_TAIL, GATHER_FETCH, GATHER_WAIT, GATHER_ASK };
@@ -174,9 +178,10 @@ void gather_waits(const struct engine *e, int s, int to, char *out, size_t size)
 void gather_follow(const struct engine *e, int s, int h, struct msg_order *o);
 
 /* tail.c */
-bool tail_ready(const struct engine *e, int h);  /* dead, and all its binary log holds is known */
-bool tail_coming(const struct engine *e, int h); /* dead, and its agent is reading it */
-bool tail_away(const struct engine *e, int h);   /* the same, but its agent is silent now */
+bool tail_ready(const struct engine *e, int h);   /* dead, and all its binary log holds is known */
+bool tail_coming(const struct engine *e, int h);  /* dead, and its agent is reading it */
+bool tail_closing(const struct engine *e, int s); /* the last writer's server is, at the moment */
+bool tail_away(const struct engine *e, int h);    /* the same, but its agent is silent now */
 bool tail_returned(const struct engine *e, int s, int to); /* the last writer is up, not asked */
 bool tail_never(const struct engine *e); /* nothing may be lost but by the operator's word */
 /* With data_loss never: the last writer may have what `to` lacks, and nobody accepted that. */

@@ -121,6 +121,8 @@ static enum gather gather_tail(const struct engine *e, int s, int to, int who, i
 
     if (last < 0 || last == to || given_up)
         return GATHER_DONE;
+    if (tail_closing(e, s))
+        return GATHER_TAIL;
     if (tail_away(e, last))
         return gather_time(e, s) < FETCH_MS ? GATHER_TAIL : GATHER_DONE;
     if (tail_coming(e, last))
@@ -257,6 +259,13 @@ void gather_waits(const struct engine *e, int s, int to, char *out, size_t size)
         snprintf(out, size, "everybody applies what was received");
         return;
     case GATHER_TAIL:
+        if (tail_closing(e, s)) {
+            snprintf(out, size,
+                     "the server of %s, which does not answer, is closed for writes or killed, in "
+                     "%" PRId64 " ms at most",
+                     host_name(e, e->slot[s].last), e->slot[s].closing_until - e->now);
+            return;
+        }
         if (tail_returned(e, s, to)) {
             snprintf(out, size, "what the server of %s has, which is up again, is not known yet",
                      host_name(e, e->slot[s].last));

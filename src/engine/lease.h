@@ -10,6 +10,7 @@ enum {
     SLACK_LIFETIME_MS = 1300, /* the kernel was seen to drop an address up to 1 s late */
     LEASE_LEAST_NFT_MS = 500,
     LEASE_LEAST_LIFETIME_MS = 3000,
+    OBEY_MS = 1000, /* a server that takes longer to become read-only is killed */
 };
 
 /* The lease in force on a host with this gate, when `configured` is asked for. */

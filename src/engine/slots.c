@@ -60,6 +60,8 @@ void slot_free(struct engine *e, int s, const char *how, bool silent, struct pla
     story_released(e, s, was, has_all);
     if (silent && x->target < 0)
         x->pinned = false;
+    if (silent) /* in good order it begins to be closed in earnest only now */
+        x->closing_until = (x->fence ? x->host[was].leaving_since : e->now) + CLOSING_MS;
     x->holder = -1;
     x->releasing = x->adopted = false;
     x->probe = silent;
@@ -75,6 +77,10 @@ static void slot_reported(struct engine *e, int h, const struct report_slot *r)
     bool new_life =
         e->host[h].order.serial && e->host[h].order.start_id != e->host[h].report.start_id;
 
+    if (r->hold != HOLD_LEAVING)
+        m->leaving_since = 0;
+    else if (!m->leaving_since)
+        m->leaving_since = e->now;
     m->not_before = r->promised_ms ? e->now + other_clock(r->promised_ms) : 0;
     if (r->hold != HOLD_NONE && (!m->maybe || !m->allowed))
         m->allowed = r->members;

@@ -22,6 +22,18 @@ bool tail_coming(const struct engine *e, int h)
     return host_live(e, h) && r->mysqld == MYSQLD_DEAD && r->tail == TAIL_READING;
 }
 
+/* The last writer was let go of already, and by what its agent said last its server is still being
+ * closed: within OBEY_MS that is read-only, and asked what it has, or is killed and its binary log
+ * is read. */
+bool tail_closing(const struct engine *e, int s)
+{
+    const struct slot *x = &e->slot[s];
+    int last = x->last;
+
+    return last >= 0 && e->now < x->closing_until && x->host[last].leaving_since &&
+           e->host[last].report.mysqld != MYSQLD_DEAD;
+}
+
 /* Its agent was about to tell and went silent: it may be back in a moment. */
 bool tail_away(const struct engine *e, int h)
 {

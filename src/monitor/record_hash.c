@@ -187,11 +187,13 @@ static void add_slot(uint64_t *h, const struct slot *x, unsigned hosts)
     ADD(h, x->choice);
     ADD(h, x->accepted);
     ADD(h, x->unsalvaged);
+    ADD(h, x->closing_until);
     for (unsigned i = 0; i < hosts; i++) {
         ADD(h, x->host[i].maybe);
         ADD(h, x->host[i].out_at);
         ADD(h, x->host[i].last_hold);
         ADD(h, x->host[i].not_before);
+        ADD(h, x->host[i].leaving_since);
         ADD(h, x->host[i].allowed);
     }
 }

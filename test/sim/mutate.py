@@ -42,6 +42,8 @@ def read_mutations():
 def mutated(edits):
     """Texts of the changed files; a sentence if a line is not there exactly once."""
     texts = {}
+    if not edits or not all(path for path, _, _ in edits):
+        return 'it names no file, or changes nothing'
     for path, old, new in edits:
         if path not in texts:
             texts[path] = open(os.path.join(TREE, path)).read().split('\n')

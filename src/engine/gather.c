@@ -109,12 +109,32 @@ static bool gather_receives(const struct engine *e, int s, int to, int from)
            (!e->slot[s].gather_since || as_ordered);
 }
 
+/* It gave up the dead writer's binary log, where part of what it lacked is purged; since then it
+ * fetched that from somebody else, as far as it was to be had. */
+static bool gather_nearer(const struct engine *e, int s, int to, int who)
+{
+    const struct slot *x = &e->slot[s];
+
+    return who == to && x->gather_since && x->fetch_by == to && x->fetch_from >= 0 &&
+           x->fetch_from != x->last;
+}
+
+/* Once it has what `from` lends, the rest may be had from the dead writer after all. */
+static bool gather_then_tail(const struct engine *e, int s, int to, int from)
+{
+    int last = e->slot[s].last;
+
+    return last >= 0 && last != from && tail_unsalvaged(e, s, to) && tail_ready(e, last) &&
+           !gather_has_all_of(e, from, last);
+}
+
 /* The dead writer's binary log, if neither `to` nor `who`, from whom it would fetch, has all of it.
  */
 static enum gather gather_tail(const struct engine *e, int s, int to, int who, int *from)
 {
     int last = e->slot[s].last;
-    bool given_up = e->conf.data_loss == LOSS_ALLOW || tail_unsalvaged(e, s, to) ||
+    bool given_up = e->conf.data_loss == LOSS_ALLOW ||
+                    (tail_unsalvaged(e, s, to) && !gather_nearer(e, s, to, who)) ||
                     place_used(e, to); /* without GTID a slice can't be compared */
     bool in_time =
         !e->slot[s].gather_since || e->now - e->slot[s].gather_since < e->conf.salvage_ms;
@@ -182,8 +202,8 @@ static enum gather gather_missing(const struct engine *e, int s, int to, int *fr
     *from = ahead;
     if (!gather_patient(e, s, to, FETCH_MS))
         return GATHER_DONE;
-    return !tail_never(e) && x->fetch_by == to && x->fetch_from == ahead && x->gather_since &&
-                   gather_receives(e, s, to, ahead)
+    return !tail_never(e) && !gather_then_tail(e, s, to, ahead) && x->fetch_by == to &&
+                   x->fetch_from == ahead && x->gather_since && gather_receives(e, s, to, ahead)
                ? GATHER_DONE
                : GATHER_FETCH;
 }
@@ -315,6 +335,8 @@ void gather_go(struct engine *e, int s, int to, struct plan *p)
         if (next == GATHER_FETCH)
             plan_event(e, p, EVENT_NOTE, to, "%s", why);
     }
+    if (from == x->last)
+        x->unsalvaged &= ~(1ull << to); /* it is tried once more */
     x->fetch_by = to;
     x->fetch_from = from;
 }

@@ -23,7 +23,7 @@ enum fault_kind {
     FAULT_OBSTRUCT,     /* a transaction or a lock on host is in the way of a planned move */
     FAULT_DISK,         /* the disk with the binary log of host is full; !on: has room */
     FAULT_UNREADABLE,   /* the binary log of host can't be read by its agent */
-    FAULT_PURGED,       /* the binary log of host lacks what others lack: it can't be handed over */
+    FAULT_PURGED,       /* what host has now is purged from its binary log */
     FAULT_EXTRA,        /* host gets a transaction that nobody else receives */
     FAULT_WRITE,        /* host gets a transaction that is replicated */
     FAULT_REBUILD,      /* host gets a copy of the writer's data */

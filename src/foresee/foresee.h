@@ -63,10 +63,10 @@ typedef bool (*foresee_stop_fn)(void *owner);
 struct foresee_server {
     bool up, hung, read_only, receive, apply, connected, broken, mysql_flavour;
     uint64_t server_id;
-    bool obstructed;                   /* something is in the way of a planned move */
-    bool unreadable;                   /* its binary log, by an agent */
-    bool purged;                       /* it has no longer what others lack */
-    bool full;                         /* its disk: commits, and questions about GTIDs, wait */
+    bool obstructed;       /* something is in the way of a planned move */
+    bool unreadable;       /* its binary log, by an agent */
+    char purged[GTID_LEN]; /* its binary log begins only after that; "" at the beginning */
+    bool full;             /* its disk: commits, and questions about GTIDs, wait */
     int64_t hung_at, lost_at, back_at; /* receiver: source not reached since; connects again */
     int64_t pid, lag_ms;               /* lag_ms: the applier stays that far behind; 0 not */
     int source;                        /* -1 none */

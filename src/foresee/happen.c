@@ -120,7 +120,9 @@ static void happen_unreadable(struct foresee *f, const struct fault *x)
 
 static void happen_purged(struct foresee *f, const struct fault *x)
 {
-    f->node[x->host].server.purged = true;
+    struct foresee_server *v = &f->node[x->host].server;
+
+    memcpy(v->purged, v->have, sizeof v->purged);
 }
 
 static void happen_disk(struct foresee *f, const struct fault *a)

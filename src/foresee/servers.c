@@ -163,9 +163,11 @@ void server_kill(struct foresee *f, int h, const char *how)
 
 /* ---- jobs ---- */
 
-static bool salvage_is_purged(const struct foresee *f, const struct foresee_job *j)
+static bool salvage_is_purged(const struct foresee *f, int h, const struct foresee_job *j)
 {
-    return j->job == JOB_SALVAGE && f->node[j->source].server.purged;
+    const struct foresee_server *v = &f->node[h].server;
+
+    return j->job == JOB_SALVAGE && !server_has(v, v->have, f->node[j->source].server.purged);
 }
 
 static void job_over(struct foresee *f, int h, bool ok, const char *why)
@@ -175,7 +177,7 @@ static void job_over(struct foresee *f, int h, bool ok, const char *why)
     struct agent_event ev = {.kind = AE_JOB,
                              .job = {.job = j->job, .ok = ok && !j->cancelled, .why = why}};
 
-    ev.job.hopeless = !ev.job.ok && salvage_is_purged(f, j);
+    ev.job.hopeless = !ev.job.ok && salvage_is_purged(f, h, j);
     if (!ev.job.ok && !j->cancelled)
         foresee_say(f, TELL_SERVER, h, "%s: %s", foresee_host(f, h), why);
     j->job = JOB_NONE;
@@ -312,7 +314,7 @@ void server_job_on_due(struct foresee *f, int h, int32_t id)
     if (!f->node[h].server.up) {
         snprintf(why, sizeof why, "%s: the server is gone", name[j->job]);
         job_over(f, h, false, why);
-    } else if (salvage_is_purged(f, j)) {
+    } else if (salvage_is_purged(f, h, j)) {
         job_over(f, h, false, "part of what is missing is purged");
     } else if (server_works(f, h) && job_is_done(f, h, j)) {
         job_over(f, h, true, job_found(f, h));

@@ -7,13 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An agent watches a process from when it found it: it hears of its end after that. */
 static void server_tell(struct sim *s, int h, enum mysqld state, int64_t us)
 {
+    struct server *v = &s->host[h].server;
     struct input *in = input_new(IN_MYSQLD);
 
+    if (s->now + us > v->heard_at)
+        v->heard_at = s->now + us;
     in->state = state;
-    in->n = (uint64_t)s->host[h].server.pid;
-    proc_input_in(s, us, h, in);
+    in->n = (uint64_t)v->pid;
+    proc_input_in(s, v->heard_at - s->now, h, in);
 }
 
 bool server_answers(const struct sim *s, int h)

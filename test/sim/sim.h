@@ -183,6 +183,7 @@ struct server {
     bool due; /* replication is about to look at its source */
     int64_t hung_until;
     int64_t pid;
+    int64_t heard_at; /* what was last told about the process */
     int source;
     uint64_t have[HOSTS], relay[HOSTS];
     int64_t applied_at;    /* true time when it had nothing left to apply */

@@ -417,13 +417,22 @@ int slot_choose(const struct engine *e, int s, char *why, size_t size)
     return best >= 0 ? best : choose_resort(e, s);
 }
 
+/* Who was late is not ONLINE again before there is a writer to follow, and a writer that does not
+ * answer is none. */
+static bool heir_in_time(const struct engine *e, int h)
+{
+    return e->host[h].state == ONLINE ||
+           (engine_writer(e) < 0 && e->host[h].check[CK_REP_BACKLOG].known &&
+            check_good(e, h, CK_REP_BACKLOG) && check_good(e, h, CK_REP_THREADS));
+}
+
 static bool heir_ready(const struct engine *e, int s, int h, char *why, size_t size)
 {
     const struct slot *x = &e->slot[s];
 
     if (!slot_fit(e, s, h, false, why, size) || !slot_clear_for(e, s, h, why, size))
         return false;
-    if (e->host[h].state != ONLINE)
+    if (!heir_in_time(e, h))
         SAY(why, size, "%s is %s", host_name(e, h), host_state_names[e->host[h].state]);
     else if (x->wrote[0] && !gtid_text_subset(e, h, x->wrote, h))
         SAY(why, size, "%s has not received all that %s had", host_name(e, h),

@@ -212,7 +212,7 @@ static void happen_rebuild(struct foresee *f, const struct fault *a)
         return;
     server_kill(f, a->host, "is stopped to copy the writer's data");
     memcpy(v->have, f->node[w].server.have, sizeof v->have);
-    v->extra[0] = 0;
+    v->extra[0] = v->purged[0] = 0;
     v->broken = false;
     v->lag_ms = 0;
     server_start(f, a->host);

@@ -398,14 +398,8 @@ static void test_force_reaches_the_job(void **state)
 {
     (void)state;
     settle();
-    memset(&m.order, 0, sizeof m.order);
-    m.kind = MSG_ORDER;
-    m.order.epoch = EPOCH;
-    snprintf(m.order.monitor, IDENTITY_LEN, "mon1.a");
-    m.order.serial = SERIAL + 1;
-    m.order.start_id = START;
+    order_begin(1, START);
     m.order.follow = FOLLOW_NONE;
-    m.order.source = -1;
     m.order.as_is = m.order.hear = true;
     feed((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK, &m}});
     assert_int_equal(planned(AA_JOB)->job, JOB_DRAIN);

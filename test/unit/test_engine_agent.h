@@ -107,7 +107,7 @@ static inline void beat(void)
     beat_of(EPOCH, "mon1.a");
 }
 
-static inline void order_as(uint64_t serial, slotset hold, uint64_t start_id, bool fence)
+static inline void order_begin(uint64_t serial, uint64_t start_id)
 {
     memset(&m.order, 0, sizeof m.order);
     m.kind = MSG_ORDER;
@@ -115,9 +115,14 @@ static inline void order_as(uint64_t serial, slotset hold, uint64_t start_id, bo
     snprintf(m.order.monitor, IDENTITY_LEN, "mon1.a");
     m.order.serial = SERIAL + serial;
     m.order.start_id = start_id;
+    m.order.source = -1;
+}
+
+static inline void order_as(uint64_t serial, slotset hold, uint64_t start_id, bool fence)
+{
+    order_begin(serial, start_id);
     m.order.hold = hold;
     m.order.follow = FOLLOW_KEEP;
-    m.order.source = -1;
     m.order.fence = fence;
     feed((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK, &m}});
 }

@@ -93,14 +93,8 @@ static void test_facts_after_a_job_are_looked_at(void **state)
 
     (void)state;
     settle();
-    m.kind = MSG_ORDER;
-    memset(&m.order, 0, sizeof m.order);
-    m.order.epoch = EPOCH;
-    snprintf(m.order.monitor, IDENTITY_LEN, "mon1.a");
-    m.order.serial = SERIAL + 1;
-    m.order.start_id = START;
+    order_begin(1, START);
     m.order.follow = FOLLOW_NONE;
-    m.order.source = -1;
     feed((struct agent_event){.kind = AE_MONITOR, .monitor = {LINK, &m}});
     assert_int_equal(a.job, JOB_DRAIN);
     feed((struct agent_event){.kind = AE_JOB,

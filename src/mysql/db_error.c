@@ -196,11 +196,29 @@ static const char *db_problem_hint(unsigned number, const char *said, bool tls)
     return "";
 }
 
+/* libmariadb gives an error that comes before TLS does its own number, and the server's in the text:
+ * who is too full to talk must not look like one that is away. */
+static void db_problem_unwrap(unsigned *number, const char **said)
+{
+    const char *inner = strstr(*said, "cannot be verified: ");
+    char *end;
+    unsigned long code;
+
+    if (!inner || *number < 2000 || *number >= 3000)
+        return;
+    code = strtoul(inner + strlen("cannot be verified: "), &end, 10);
+    if (code < 1000 || code > UINT16_MAX || strncmp(end, " - ", 3) != 0)
+        return;
+    *number = (unsigned)code;
+    *said = end + 3;
+}
+
 void db_problem_from(struct db_problem *p, unsigned number, const char *said, bool connecting,
                      bool via_socket, bool tls, const char *where)
 {
     int code = db_problem_errno(said);
 
+    db_problem_unwrap(&number, &said);
     p->number = number;
     p->error = db_problem_kind(number, connecting, via_socket, code);
     switch (p->error) {

@@ -75,6 +75,37 @@ static void errors_are_classified(void **state)
     }
 }
 
+#define BEFORE_TLS                                                                                 \
+    "Received error packet before completion of TLS handshake. The authenticity of the following " \
+    "error cannot be verified: "
+
+static void what_comes_before_tls_counts(void **state)
+{
+    static const struct {
+        const char *said;
+        enum db_error error;
+        unsigned number;
+        const char *part;
+    } cases[] = {
+        {BEFORE_TLS "1040 - Too many connections", DB_TOO_MANY, 1040, "raise max_connections"},
+        {BEFORE_TLS "1130 - Host 'x' is not allowed to connect", DB_DENIED, 1130, "create the"},
+        {BEFORE_TLS "1129 - Host 'x' is blocked", DB_DENIED, 1129, "FLUSH HOSTS"},
+        {BEFORE_TLS "99 - ?", DB_UNREACHABLE, 2002, "99 - ?"},
+        {BEFORE_TLS "1040", DB_UNREACHABLE, 2002, "1040"},
+        {BEFORE_TLS "99999999999 - ?", DB_UNREACHABLE, 2002, "99999999999"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct db_problem p;
+
+        db_problem_from(&p, 2002, cases[i].said, true, false, true, "db1:1");
+        if (p.error != cases[i].error || !strstr(p.text, cases[i].part))
+            fail_msg("%s: %s, '%s'", cases[i].said, db_error_name(p.error), p.text);
+        assert_int_equal(p.number, cases[i].number);
+    }
+}
+
 static void a_hint_about_tls_only_without(void **state)
 {
     struct db_problem p;
@@ -109,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_classified),
+        cmocka_unit_test(what_comes_before_tls_counts),
         cmocka_unit_test(a_hint_about_tls_only_without),
         cmocka_unit_test(only_some_errors_end_the_connection),
         cmocka_unit_test(every_error_has_a_name),

@@ -223,7 +223,9 @@ static enum gather gather_next(const struct engine *e, int s, int to, int *from)
         next = x->reach[0] ? gather_reach(e, s, to, from) : gather_missing(e, s, to, from);
     if (next == GATHER_FETCH && gather_time(e, s) >= e->conf.salvage_ms)
         next = GATHER_DONE; /* it goes on, but what if that never ends? */
-    return next == GATHER_DONE && !move_on(e, s) && tail_unaccepted(e, s, to) ? GATHER_ASK : next;
+    if (next == GATHER_DONE && !(move_on(e, s) && x->reach[0]) && tail_unaccepted(e, s, to))
+        next = GATHER_ASK;
+    return next;
 }
 
 enum gather gather_state(const struct engine *e, int s, int to)

@@ -259,6 +259,12 @@ void move_work(struct engine *e, struct plan *p)
             move_step(e, "%s holds %s%s", host_name(e, m->to), slot_name(e, m->slot),
                       slot_writable(e, m->slot) ? ", open for writes" : "");
             move_end(e, true, p);
+        } else if (x->holder < 0 && host_dead(e, m->from) &&
+                   gather_state(e, m->slot, m->to) == GATHER_ASK) {
+            move_fail(e, p,
+                      "%s died before it told what it has, and data_loss is never; what can be "
+                      "done: hamm ctl explain %s",
+                      host_name(e, m->from), e->conf.role[e->conf.slot_role[m->slot]].name);
         } else if (late || (x->holder < 0 && x->target != m->to)) {
             move_fail(e, p, "%s did not open for writes%s%s", host_name(e, m->to),
                       late ? " within switchover_budget" : "",

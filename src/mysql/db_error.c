@@ -196,8 +196,8 @@ static const char *db_problem_hint(unsigned number, const char *said, bool tls)
     return "";
 }
 
-/* libmariadb gives an error that comes before TLS does its own number, and the server's in the text:
- * who is too full to talk must not look like one that is away. */
+/* An error that comes before TLS has libmariadb's number, and the server's in the text: who is too
+ * full to talk must not look like one that is away. */
 static void db_problem_unwrap(unsigned *number, const char **said)
 {
     const char *inner = strstr(*said, "cannot be verified: ");

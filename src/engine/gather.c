@@ -208,6 +208,18 @@ static enum gather gather_missing(const struct engine *e, int s, int to, int *fr
                : GATHER_FETCH;
 }
 
+/* In a planned move: the old holder told what there is to reach, or runs and has no transaction. */
+static bool gather_told(const struct engine *e, int s)
+{
+    const struct slot *x = &e->slot[s];
+    const struct msg_report *r = &e->host[e->move.from].report;
+
+    if (!move_on(e, s))
+        return false;
+    return x->reach[0] ||
+           (host_live(e, e->move.from) && r->mysqld == MYSQLD_UP && r->facts && !r->gtid[0]);
+}
+
 static enum gather gather_next(const struct engine *e, int s, int to, int *from)
 {
     const struct slot *x = &e->slot[s];
@@ -223,7 +235,7 @@ static enum gather gather_next(const struct engine *e, int s, int to, int *from)
         next = x->reach[0] ? gather_reach(e, s, to, from) : gather_missing(e, s, to, from);
     if (next == GATHER_FETCH && gather_time(e, s) >= e->conf.salvage_ms)
         next = GATHER_DONE; /* it goes on, but what if that never ends? */
-    if (next == GATHER_DONE && !(move_on(e, s) && x->reach[0]) && tail_unaccepted(e, s, to))
+    if (next == GATHER_DONE && !gather_told(e, s) && tail_unaccepted(e, s, to))
         next = GATHER_ASK;
     return next;
 }
